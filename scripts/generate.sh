@@ -1,0 +1,25 @@
+#!/bin/sh
+# Make the generated code from protos/ into build/gen, then lay it where it is committed (or, with --check, compare).
+set -eu
+cd "$(dirname "$0")/.."
+uv sync --quiet --locked --project scripts/proto
+PATH="$PWD/scripts/proto/.venv/bin:$PATH"
+export PATH
+python scripts/third_party.py
+rm -rf build/gen
+mkdir -p build
+buf generate >build/generate.log 2>&1 || { cat build/generate.log >&2; exit 1; }
+rm -rf build/gen/google
+client=clients/python/src
+mesh=services/mesh/src
+for package in sfumato/v1 buf/validate sfumato_mesh/v1; do
+  case $package in sfumato_mesh/*) root=$mesh ;; *) root=$client ;; esac
+  if [ "${1:-}" = --check ]; then
+    diff -r -x __pycache__ -x __init__.py -x py.typed "build/gen/$package" "$root/$package" \
+      || { echo "generated code is stale: run make proto" >&2; exit 1; }
+  else
+    mkdir -p "$root/$package"
+    find "$root/$package" -name '*_pb2*' -delete
+    cp build/gen/$package/*_pb2* "$root/$package/"
+  fi
+done
