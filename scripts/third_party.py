@@ -1,4 +1,4 @@
-"""Lay `third_party/`: protos that ours import, taken from packages of the Python index, pinned by hash, not committed."""
+"""Lay `third_party/`: protos that ours import, from packages of the Python index, pinned by hash, not committed."""
 
 import hashlib
 import pathlib
