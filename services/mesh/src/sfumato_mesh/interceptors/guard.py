@@ -1,0 +1,87 @@
+"""The last interceptor: requests parse, and keep every rule of their protos, before a handler sees them.
+
+grpc itself would answer garbage with UNKNOWN or INTERNAL and the parser's text.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import protovalidate
+from google.protobuf.message import DecodeError
+
+from sfumato_mesh import refusals
+from sfumato_mesh.interceptors.behaviour import Behaviour, CallInterceptor
+from sfumato_mesh.refusal import FieldViolation, Refusal
+
+
+class _Unparsed:
+    """Stands for bytes that are no message of the method's type."""
+
+
+_UNPARSED: Final = _Unparsed()
+
+
+class GuardInterceptor(CallInterceptor):
+    """Refuses with REQUEST_INVALID and the path of every field that breaks a rule."""
+
+    def deserializer(self, parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+        """Return a parser that never raises: the answer is the guard's, after authentication."""
+        if parse is None:
+            return None
+
+        def parsed(data: bytes) -> Any:
+            try:
+                return parse(data)
+            except DecodeError:
+                return _UNPARSED
+
+        return parsed
+
+    def around(self, method: str, proceed: Behaviour) -> Behaviour:
+        """Return `proceed` for valid requests."""
+        del method
+
+        async def guarded(request: Any, context: Any) -> Any:
+            if request is _UNPARSED:
+                raise refusals.request_invalid(
+                    "The request does not parse.",
+                    hint="send the method's request message, nested at most 100 levels deep",
+                )
+            check(request)
+            return await proceed(request, context)
+
+        return guarded
+
+
+def check(request: Any) -> None:
+    """Check a message by the rules of its proto.
+
+    Raises:
+        Refusal: REQUEST_INVALID, with the paths of the fields that break a rule.
+    """
+    try:
+        violations = protovalidate.collect_violations(request)
+    except protovalidate.EvaluationError:
+        raise refusals.request_invalid("The request cannot be held against its rules.") from None
+    if violations:
+        raise _broken([FieldViolation(_path(each.proto.field), each.proto.message) for each in violations])
+
+
+def _broken(fields: list[FieldViolation]) -> Refusal:
+    first = fields[0]
+    more = f" and {len(fields) - 1} more" if len(fields) > 1 else ""
+    return refusals.request_invalid(f"The request breaks a rule: {first.field}: {first.description}{more}.", fields)
+
+
+def _path(path: Any) -> str:
+    """Return a field path as "plan.measures[2].sum.bounds"; the keys of maps in quotes."""
+    if path is None:
+        return ""
+    text = ""
+    for element in path.elements:
+        text += f".{element.field_name}" if text else element.field_name
+        subscript = element.subscript
+        if subscript is not None:
+            value = subscript.value
+            text += f'["{value}"]' if isinstance(value, str) else f"[{str(value).lower()}]"
+    return text
