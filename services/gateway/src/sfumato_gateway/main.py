@@ -1,0 +1,40 @@
+"""The gateway as a process of its own."""
+
+import asyncio
+
+from sfumato_gateway.service import METHOD_RULES, SERVICE_NAMES, open_gateway
+from sfumato_gateway.settings import GatewaySettings
+from sfumato_mesh import telemetry
+from sfumato_mesh.channels import AioMeshChannel, aio_channel
+from sfumato_mesh.interceptors import public_interceptors
+from sfumato_mesh.keys import load_or_create_signing_key
+from sfumato_mesh.principal import PrincipalSigner
+from sfumato_mesh.server import start_server
+from sfumato_mesh.tokens import TokenVerifier
+
+
+def run() -> None:
+    """Serve until SIGTERM or SIGINT; settings come from SFUMATO_… and the file that SFUMATO_CONFIG names."""
+    settings = GatewaySettings()
+    shut_down = telemetry.setup("gateway", settings)
+    try:
+        asyncio.run(_serve(settings))
+    finally:
+        shut_down()
+
+
+async def _serve(settings: GatewaySettings) -> None:
+    missing = [name for name in ("accountant_target", "executor_target", "signing_key") if not getattr(settings, name)]
+    if missing or settings.signing_key is None:
+        names = ", ".join(f"SFUMATO_{name.upper()}" for name in missing)
+        raise SystemExit(f"sfumato-gateway: {names} must be set")
+    signer = PrincipalSigner("gateway", load_or_create_signing_key(settings.signing_key))
+    accountant = AioMeshChannel(aio_channel(settings.accountant_target), signer, "accountant")
+    executor = AioMeshChannel(aio_channel(settings.executor_target), signer, "executor")
+    async with accountant, executor:
+        gateway = await open_gateway(settings, accountant, executor)
+        verifier = TokenVerifier(settings.issuer, settings.audience, settings.token_public_keys())
+        interceptors = public_interceptors("gateway", verifier, gateway.resolve, METHOD_RULES)
+        server = await start_server(settings, gateway.handlers, interceptors, reflection=SERVICE_NAMES)
+        await server.run_until_signal(settings.drain_seconds)
+        await gateway.close()

@@ -1,0 +1,15 @@
+"""Refusals that only the gateway raises."""
+
+import grpc
+
+from sfumato_mesh.refusal import Refusal
+
+
+def query_failed() -> Refusal:
+    """A paid query gave no answer. One constant, whatever the cause: the cause depends on data."""
+    return Refusal(grpc.StatusCode.ABORTED, "QUERY_FAILED", "the query gave no answer; it is charged in full")
+
+
+def query_cancelled() -> Refusal:
+    """A paid query was cancelled by the caller."""
+    return Refusal(grpc.StatusCode.CANCELLED, "QUERY_CANCELLED", "the query was cancelled; it is charged in full")

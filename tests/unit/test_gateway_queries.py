@@ -1,0 +1,609 @@
+"""QueryService over an accountant and an executor that are made up: order of calls and events, replays, failures."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from sfumato.v1 import budget_service_pb2, ledger_pb2, query_pb2, query_service_pb2, receipt_pb2
+from sfumato.v1.arrow_pb2 import ArrowBatch, ArrowSchema
+from sfumato.v1.budget_service_pb2_grpc import BudgetServiceServicer, add_BudgetServiceServicer_to_server
+from sfumato.v1.charge_pb2 import Charge, EpsilonDelta, LossLimit, RhoDelta
+from sfumato.v1.dataset_pb2 import Dataset, PrivacyUnit
+from sfumato.v1.payment_pb2 import Payment
+from sfumato.v1.population_pb2 import Population
+from sfumato.v1.query_pb2 import Query
+from sfumato.v1.query_service_pb2_grpc import QueryServiceStub
+from sfumato.v1.question_pb2 import Question, SqlQuery
+from sfumato.v1.quote_pb2 import DataVersion, Quote
+from sfumato.v1.scope_pb2 import Scope, ScopeCharge, ScopePrice
+from sfumato_gateway.answers import Answers
+from sfumato_gateway.identifiers import query_id
+from sfumato_gateway.marks import Marks
+from sfumato_gateway.pricing import Pricing
+from sfumato_gateway.queries import QueryHandlers
+from sfumato_mesh import refusals
+from sfumato_mesh.caller import Caller, enter_call
+from sfumato_mesh.digests import request_digest
+from sfumato_mesh.inprocess import InProcessServer
+from sfumato_mesh.interceptors import CallInterceptor, GuardInterceptor, RefusalInterceptor
+from sfumato_mesh.refusal import MESH_DOMAIN, Refusal
+from sfumato_mesh.v1 import accountant_service_pb2, catalog_service_pb2, executor_service_pb2, reservation_service_pb2
+from sfumato_mesh.v1.accountant_service_pb2_grpc import (
+    AccountantServiceServicer,
+    add_AccountantServiceServicer_to_server,
+)
+from sfumato_mesh.v1.catalog_service_pb2_grpc import CatalogServiceServicer, add_CatalogServiceServicer_to_server
+from sfumato_mesh.v1.executor_service_pb2_grpc import ExecutorServiceServicer, add_ExecutorServiceServicer_to_server
+from sfumato_mesh.v1.reservation_pb2 import Claim, Reservation
+from sfumato_mesh.v1.reservation_service_pb2_grpc import (
+    ReservationServiceServicer,
+    add_ReservationServiceServicer_to_server,
+)
+
+ADA = Caller("gateway", "users/ada")
+BOB = Caller("gateway", "users/bob")
+POPULATION = "populations/palmer"
+SQL = Question(sql=SqlQuery(statement="SELECT species, COUNT(*) AS n FROM penguins GROUP BY species"))
+RHO = Payment(rho=RhoDelta(rho_picos=20_000_000_000))
+SCOPE = Scope(population=POPULATION, analyst="users/ada")
+UNAVAILABLE = refusals.service_unavailable("accountant")
+VERSION_CHANGED = Refusal(grpc.StatusCode.ABORTED, "DATASET_VERSION_CHANGED", "published again", domain=MESH_DOMAIN)
+
+
+def mesh_refusal(reason: str, code: grpc.StatusCode = grpc.StatusCode.NOT_FOUND) -> Refusal:
+    return Refusal(code, reason, "between services", metadata={"query": "q"}, domain=MESH_DOMAIN)
+
+
+class MadeUpMesh(
+    AccountantServiceServicer,
+    ReservationServiceServicer,
+    CatalogServiceServicer,
+    BudgetServiceServicer,
+    ExecutorServiceServicer,
+):
+    """Accountant and executor in one: keeps what it was asked, and refuses what it is told to refuse."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.requests: dict[str, Any] = {}
+        self.refuse: dict[str, list[Refusal]] = {}
+        self.reservations: dict[str, Reservation] = {}
+        self.ended = asyncio.Event()
+        self.outcome = Reservation.STATE_COMMITTED
+        self.cancelled = False
+        self.unit = PrivacyUnit()
+        self.rows = 5
+        self.version = 1
+
+    def _ask(self, name: str, request: Any) -> None:
+        self.asked.append(name)
+        self.requests[name] = request
+        waiting = self.refuse.get(name)
+        if waiting:
+            raise waiting.pop(0)
+
+    # --- accountant
+
+    async def GetDatasetRecord(self, request: Any, context: Any) -> Any:
+        self._ask("GetDatasetRecord", request)
+        dataset = Dataset(name=request.name, population=POPULATION, privacy_unit=self.unit, version=self.version)
+        dataset.policy.accuracy.default_confidence = 0.9
+        record = catalog_service_pb2.DatasetRecord(dataset=dataset, population=Population(name=POPULATION))
+        return catalog_service_pb2.GetDatasetRecordResponse(record=record)
+
+    async def PreviewQuery(self, request: Any, context: Any) -> Any:
+        self._ask("PreviewQuery", request)
+        line = ScopePrice(scope=SCOPE, charge=request.query.charge, affordable=True)
+        return accountant_service_pb2.PreviewQueryResponse(scopes=[line], affordable=True, release_query_id="r-1")
+
+    async def ReserveQuery(self, request: Any, context: Any) -> Any:
+        self._ask("ReserveQuery", request)
+        name = request.query.query_id
+        if name not in self.reservations:
+            claim = Claim(
+                query_id=name,
+                body_digest=request.body_digest,
+                population=POPULATION,
+                task=request.query.task,
+                plan_digest=request.query.plan_digest,
+                analyst="users/ada",
+                labels=request.labels,
+            )
+            self.reservations[name] = Reservation(
+                claim=claim,
+                state=Reservation.STATE_OPEN,
+                data_versions=[DataVersion(dataset="datasets/penguins", version=1)],
+                charge=request.query.charge,
+                scopes=[ScopeCharge(scope=SCOPE, charge=request.query.charge)],
+                give_up_time=Timestamp(seconds=1_000),
+            )
+        return accountant_service_pb2.ReserveQueryResponse(reservation=self.reservations[name])
+
+    async def ChargeQuery(self, request: Any, context: Any) -> Any:
+        self._ask("ChargeQuery", request)
+        reservation = self.reservations[request.query_id]
+        reservation.state, reservation.cancelled = Reservation.STATE_CHARGED, request.cancelled
+        return accountant_service_pb2.ChargeQueryResponse(reservation=reservation)
+
+    def end(self, name: str) -> None:
+        reservation = self.reservations[name]
+        reservation.state = self.outcome
+        reservation.cancelled = self.cancelled
+        if self.outcome != Reservation.STATE_CHARGED:
+            reservation.origin = Query.ORIGIN_DRAWN
+            statement = receipt_pb2.ReceiptStatement(
+                query=f"queries/{name}", population=POPULATION, sequence=7, entry_hash=b"\x07" * 32
+            )
+            reservation.receipt.CopyFrom(receipt_pb2.Receipt(signed_statement="{}", statement=statement))
+
+    async def GetReservation(self, request: Any, context: Any) -> Any:
+        self._ask("GetReservation", request)
+        if request.query_id not in self.reservations:
+            raise refusals.access_denied(f"queries/{request.query_id}")
+        return reservation_service_pb2.GetReservationResponse(reservation=self.reservations[request.query_id])
+
+    async def WatchReservation(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self._ask("WatchReservation", request)
+        yield reservation_service_pb2.WatchReservationResponse(reservation=self.reservations[request.query_id])
+        await self.ended.wait()
+        self.end(request.query_id)
+        yield reservation_service_pb2.WatchReservationResponse(reservation=self.reservations[request.query_id])
+
+    async def ListReservations(self, request: Any, context: Any) -> Any:
+        self._ask("ListReservations", request)
+        found = list(self.reservations.values())
+        return reservation_service_pb2.ListReservationsResponse(reservations=found, next_page_token="next")
+
+    async def ListBudgets(self, request: Any, context: Any) -> Any:
+        self._ask("ListBudgets", request)
+        other = Scope(population=POPULATION, project="projects/other")
+        return budget_service_pb2.ListBudgetsResponse(
+            budgets=[
+                budget_service_pb2.Budget(scope=scope, limit=Charge(rho_picos=10), remaining=Charge(rho_picos=4))
+                for scope in (SCOPE, other)
+            ]
+        )
+
+    # --- executor
+
+    async def Quote(self, request: Any, context: Any) -> Any:
+        self._ask("Quote", request)
+        quote = Quote(
+            charge=Charge(rho_picos=20_000_000_000),
+            plan_digest=b"\x01" * 32,
+            engine="native",
+            data_versions=[DataVersion(dataset="datasets/penguins", version=self.version)],
+            give_up_after=Duration(seconds=60),
+        )
+        datasets = ["datasets/penguins"]
+        return executor_service_pb2.QuoteResponse(quote=quote, population=POPULATION, datasets=datasets)
+
+    async def CheckAccepting(self, request: Any, context: Any) -> Any:
+        self._ask("CheckAccepting", request)
+        return executor_service_pb2.CheckAcceptingResponse()
+
+    async def Submit(self, request: Any, context: Any) -> Any:
+        self._ask("Submit", request)
+        return executor_service_pb2.SubmitResponse()
+
+    async def RaiseMark(self, request: Any, context: Any) -> Any:
+        self._ask("RaiseMark", request)
+        return executor_service_pb2.RaiseMarkResponse(mark=request.head)
+
+    async def ReadRelease(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self._ask("ReadRelease", request)
+        yield executor_service_pb2.ReadReleaseResponse(schema=ArrowSchema(serialized_schema=b"schema"))
+        batch = ArrowBatch(row_count=self.rows - request.start_row, start_offset=request.start_row)
+        yield executor_service_pb2.ReadReleaseResponse(batch=batch)
+        yield executor_service_pb2.ReadReleaseResponse(row_count=self.rows)
+
+    async def RunDummy(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self._ask("RunDummy", request)
+        event = query_pb2.QueryEvent(complete=query_pb2.Complete(row_count=request.row_count))
+        yield executor_service_pb2.RunDummyResponse(event=event)
+
+
+class CallingAs(CallInterceptor):
+    """Stands for authentication."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.caller = ADA
+
+    def around(self, method: str, proceed: Any) -> Any:
+        async def called(request: Any, context: Any) -> Any:
+            enter_call(self.caller)
+            return await proceed(request, context)
+
+        return called
+
+
+class Scene:
+    """A gateway with made-up neighbours."""
+
+    def __init__(self) -> None:
+        self.mesh = MadeUpMesh()  # type: ignore[abstract]  # methods that no test calls
+        neighbours = InProcessServer([RefusalInterceptor("accountant"), GuardInterceptor()])
+        adds: tuple[Any, ...] = (
+            add_AccountantServiceServicer_to_server,
+            add_ReservationServiceServicer_to_server,
+            add_CatalogServiceServicer_to_server,
+            add_BudgetServiceServicer_to_server,
+            add_ExecutorServiceServicer_to_server,
+        )
+        for add in adds:
+            add(self.mesh, neighbours)
+        self.authentication = CallingAs()
+        gateway: Any = InProcessServer([RefusalInterceptor("gateway"), self.authentication, GuardInterceptor()])
+        channel = neighbours.channel()
+        marks = Marks(channel, channel)
+        answers = Answers(channel, channel, marks, heartbeat=0.02)
+        QueryHandlers(channel, channel, Pricing(channel, channel), answers, marks).register(gateway)
+        self.stub: Any = QueryServiceStub(gateway.channel())
+
+    def call_as(self, caller: Caller) -> None:
+        self.authentication.caller = caller
+
+    async def run(self, request: query_service_pb2.RunQueryRequest) -> list[query_pb2.QueryEvent]:
+        return [response.event async for response in self.stub.RunQuery(request)]
+
+    async def attach(self, name: str, start_row: int = 0) -> list[query_pb2.QueryEvent]:
+        request = query_service_pb2.AttachQueryRequest(name=name, start_row=start_row)
+        return [response.event async for response in self.stub.AttachQuery(request)]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def request(**fields: Any) -> query_service_pb2.RunQueryRequest:
+    return query_service_pb2.RunQueryRequest(
+        **{"question": SQL, "payment": RHO, "request_id": "0b5e6f0e-0000-4000-8000-000000000001", **fields}
+    )
+
+
+NAME = query_id("users/ada", request().request_id)
+
+
+def kinds(events: list[query_pb2.QueryEvent]) -> list[str]:
+    return [str(event.WhichOneof("kind")) for event in events]
+
+
+async def read_into(seen: list[query_pb2.QueryEvent], scene: Scene) -> None:
+    """Keep the events that come before a refusal."""
+    call = scene.stub.RunQuery(request())
+    while (response := await call.read()) is not grpc.aio.EOF:
+        seen.append(response.event)
+
+
+async def refused(awaitable: Any) -> Refusal:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await awaitable
+    refusal = Refusal.from_rpc_error(caught.value)
+    assert refusal is not None
+    return refusal
+
+
+async def test_a_query_from_payment_to_receipt(scene: Scene) -> None:
+    running = asyncio.create_task(scene.run(request(labels={"a": "b"})))
+    await asyncio.sleep(0.09)
+    scene.mesh.ended.set()
+
+    events = await running
+
+    order = kinds(events)
+    beats = order.count("progress")
+    assert beats >= 2
+    assert order == ["query", *["progress"] * beats, "query", "schema", "batch", "complete"]
+    assert events[0].query.state == Query.STATE_OPEN
+    assert events[1].progress.give_up_time.seconds == 1_000
+    assert events[1].progress.total_steps == 0
+    last = events[-1].complete
+    assert last.query.state == Query.STATE_SUCCEEDED
+    assert last.query.name == f"queries/{NAME}"
+    assert last.query.receipt.statement.sequence == 7
+    assert last.query.labels == {"a": "b"}
+    assert last.row_count == 5
+    assert [(line.scope, line.charge.rho_picos, line.remaining.rho_picos) for line in last.scopes] == [
+        (SCOPE, 20_000_000_000, 4)
+    ]
+    calls = [each for each in scene.mesh.asked if each not in ("Quote", "CheckAccepting")]
+    assert calls == ["GetDatasetRecord", "ReserveQuery", "Submit", "WatchReservation", "ReadRelease", "ListBudgets"]
+    assert {"Quote", "CheckAccepting"} <= set(scene.mesh.asked[:3])
+
+
+async def test_what_is_reserved(scene: Scene) -> None:
+    scene.mesh.ended.set()
+    asked = request(fresh=True)
+
+    await scene.run(asked)
+
+    reserved = scene.mesh.requests["ReserveQuery"]
+    assert reserved.query.query_id == NAME
+    assert reserved.body_digest == request_digest(asked)
+    assert reserved.limit == LossLimit(rho=RHO.rho)
+    assert reserved.query.fresh
+    assert list(reserved.query.versions) == [1]
+    assert reserved.query.task.confidence == 0.9
+    assert reserved.query.task.question == SQL
+    assert reserved.query.task.plan.measures[0].alias == "n"
+
+
+async def test_a_limit_of_the_request_and_its_confidence_go_before(scene: Scene) -> None:
+    scene.mesh.ended.set()
+    limit = LossLimit(epsilon=EpsilonDelta(epsilon_picos=5))
+
+    await scene.run(request(limit=limit, confidence=0.5, payment=Payment(epsilon=EpsilonDelta(epsilon_picos=9))))
+
+    assert scene.mesh.requests["ReserveQuery"].limit == limit
+    assert scene.mesh.requests["ReserveQuery"].query.task.confidence == 0.5
+
+
+@pytest.mark.parametrize("step", ["GetDatasetRecord", "Quote", "CheckAccepting", "ReserveQuery"])
+async def test_refusals_on_the_way_to_the_payment_pass_unchanged(scene: Scene, step: str) -> None:
+    refusal = Refusal(grpc.StatusCode.FAILED_PRECONDITION, "SOME_REASON", "so it is", metadata={"hint": "do"})
+    scene.mesh.refuse[step] = [refusal]
+
+    caught = await refused(scene.run(request()))
+
+    assert (caught.code, caught.reason, caught.message, caught.metadata) == (
+        refusal.code,
+        refusal.reason,
+        refusal.message,
+        refusal.metadata,
+    )
+    assert "Submit" not in scene.mesh.asked
+    scene.mesh.ended.set()
+    assert kinds(await scene.run(request()))[-1] == "complete"
+
+
+async def test_sql_is_refused_before_anything_is_asked(scene: Scene) -> None:
+    caught = await refused(scene.run(request(question=Question(sql=SqlQuery(statement="SELECT * FROM penguins")))))
+
+    assert (caught.reason, caught.metadata["rule"]) == ("SQL_REJECTED", "not_aggregate")
+    assert scene.mesh.asked == ["GetReservation"]
+
+
+@pytest.mark.parametrize("step", ["GetDatasetRecord", "Quote", "CheckAccepting", "ReserveQuery"])
+async def test_a_paid_query_goes_on_whatever_is_refused_since(scene: Scene, step: str) -> None:
+    scene.mesh.ended.set()
+    await scene.run(request())
+    scene.mesh.refuse[step] = [refusals.access_denied("datasets/penguins")]
+
+    events = await scene.run(request())
+
+    assert kinds(events) == ["query", "schema", "batch", "complete"]
+    assert scene.mesh.asked.count("Submit") == 1
+
+
+async def test_a_paid_query_with_another_body_is_refused_even_then(scene: Scene) -> None:
+    scene.mesh.ended.set()
+    await scene.run(request())
+    scene.mesh.refuse["GetDatasetRecord"] = [refusals.access_denied("datasets/penguins")]
+
+    assert (await refused(scene.run(request(fresh=True)))).reason == "REQUEST_ID_REUSED"
+
+
+async def test_an_unknown_outcome_of_the_payment_is_looked_up(scene: Scene) -> None:
+    scene.mesh.ended.set()
+    await scene.run(request())
+    scene.mesh.refuse["ReserveQuery"] = [mesh_refusal("CANNOT_APPEND", grpc.StatusCode.UNAVAILABLE)]
+
+    assert kinds(await scene.run(request()))[-1] == "complete"
+
+
+async def test_a_publication_between_quote_and_payment_is_quoted_again(scene: Scene) -> None:
+    scene.mesh.ended.set()
+    scene.mesh.refuse["ReserveQuery"] = [VERSION_CHANGED, VERSION_CHANGED]
+
+    assert kinds(await scene.run(request()))[-1] == "complete"
+    assert scene.mesh.asked.count("Quote") == 3
+
+    scene.mesh.refuse["PreviewQuery"] = [VERSION_CHANGED] * 3
+    quote = query_service_pb2.QuoteQueryRequest(question=SQL, payment=RHO)
+    caught = await refused(scene.stub.QuoteQuery(quote))
+    assert (caught.reason, caught.domain) == ("SERVICE_UNAVAILABLE", "sfumato")
+
+
+async def test_a_task_that_cannot_be_queued_is_the_settler_s(scene: Scene) -> None:
+    scene.mesh.ended.set()
+    scene.mesh.refuse["Submit"] = [UNAVAILABLE]
+
+    assert kinds(await scene.run(request()))[-1] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("caller", "cancelled", "reason", "code", "state"),
+    [
+        (ADA, False, "QUERY_FAILED", grpc.StatusCode.ABORTED, Query.STATE_FAILED),
+        (ADA, True, "QUERY_CANCELLED", grpc.StatusCode.CANCELLED, Query.STATE_CANCELLED),
+    ],
+)
+async def test_a_query_without_an_answer(
+    scene: Scene, caller: Caller, cancelled: bool, reason: str, code: grpc.StatusCode, state: int
+) -> None:
+    scene.mesh.outcome, scene.mesh.cancelled = Reservation.STATE_CHARGED, cancelled
+    scene.mesh.ended.set()
+    seen: list[query_pb2.QueryEvent] = []
+
+    caught = await refused(read_into(seen, scene))
+
+    assert (caught.reason, caught.code, dict(caught.metadata), caught.fields) == (reason, code, {}, ())
+    assert [event.query.state for event in seen] == [Query.STATE_OPEN, state]
+    assert (await refused(scene.run(request()))).reason == reason, "a retry gets the same"
+
+
+async def test_a_tampered_release_is_a_failure_and_shows_no_success(scene: Scene) -> None:
+    scene.mesh.ended.set()
+    scene.mesh.refuse["ReadRelease"] = [mesh_refusal("RELEASE_TAMPERED", grpc.StatusCode.DATA_LOSS)]
+    seen: list[query_pb2.QueryEvent] = []
+
+    assert (await refused(read_into(seen, scene))).reason == "QUERY_FAILED"
+    assert [event.query.state for event in seen] == [Query.STATE_OPEN]
+
+
+async def test_a_store_that_is_away_is_unavailable(scene: Scene) -> None:
+    scene.mesh.ended.set()
+    away = mesh_refusal("RELEASE_STORE_UNAVAILABLE", grpc.StatusCode.UNAVAILABLE)
+    scene.mesh.refuse["ReadRelease"] = [away]
+
+    caught = await refused(scene.run(request()))
+
+    assert (caught.reason, caught.domain) == ("SERVICE_UNAVAILABLE", "sfumato")
+    assert caught.retry_after is not None
+    assert kinds(await scene.attach(f"queries/{NAME}"))[-1] == "complete"
+
+
+async def test_a_client_that_leaves_ends_the_watch_and_nothing_else(scene: Scene) -> None:
+    call = scene.stub.RunQuery(request())
+    assert (await call.read()).event.query.state == Query.STATE_OPEN
+    call.cancel()
+    await asyncio.sleep(0.05)
+
+    assert "ChargeQuery" not in scene.mesh.asked
+    assert scene.mesh.reservations[NAME].state == Reservation.STATE_OPEN
+    scene.mesh.ended.set()
+    assert kinds(await scene.attach(f"queries/{NAME}"))[-1] == "complete"
+
+
+async def test_attaching_from_a_row(scene: Scene) -> None:
+    scene.mesh.ended.set()
+    await scene.run(request())
+
+    events = await scene.attach(f"queries/{NAME}", start_row=3)
+
+    assert kinds(events) == ["query", "schema", "batch", "complete"]
+    assert (events[2].batch.start_offset, events[3].complete.row_count) == (3, 5)
+
+
+async def test_answers_are_for_the_analyst_alone(scene: Scene) -> None:
+    scene.mesh.ended.set()
+    await scene.run(request())
+    scene.call_as(BOB)
+
+    caught = await refused(scene.attach(f"queries/{NAME}"))
+
+    assert (caught.reason, caught.metadata["resource"]) == ("ACCESS_DENIED", f"queries/{NAME}")
+    assert caught.message == (await refused(scene.attach(f"queries/{uuid4()}"))).message.replace(
+        scene.mesh.requests["GetReservation"].query_id, NAME
+    ), "as one that is not there"
+
+
+async def test_receipts_leave_behind_the_mark(scene: Scene) -> None:
+    scene.mesh.ended.set()
+    await scene.run(request())
+    get = query_service_pb2.GetQueryRequest(name=f"queries/{NAME}")
+    other = Scene()
+    other.mesh.reservations = scene.mesh.reservations
+
+    assert (await other.stub.GetQuery(get)).query.receipt.statement.sequence == 7
+    head = other.mesh.requests["RaiseMark"].head
+    assert head == ledger_pb2.LedgerHead(population=POPULATION, sequence=7, entry_hash=b"\x07" * 32)
+
+    await other.stub.GetQuery(get)
+    await other.stub.ListQueries(query_service_pb2.ListQueriesRequest())
+    assert other.mesh.asked.count("RaiseMark") == 1, "a position is marked once"
+
+
+async def test_a_mark_that_cannot_be_raised_holds_the_receipt_back(scene: Scene) -> None:
+    scene.mesh.ended.set()
+    await scene.run(request())
+    other = Scene()
+    other.mesh.reservations = scene.mesh.reservations
+    other.mesh.refuse["RaiseMark"] = [UNAVAILABLE, UNAVAILABLE]
+
+    get = query_service_pb2.GetQueryRequest(name=f"queries/{NAME}")
+    assert (await refused(other.stub.GetQuery(get))).reason == "SERVICE_UNAVAILABLE"
+    listing = other.stub.ListQueries(query_service_pb2.ListQueriesRequest())
+    assert (await refused(listing)).reason == "SERVICE_UNAVAILABLE"
+
+
+async def test_history_passes_its_conditions_on(scene: Scene) -> None:
+    asked = query_service_pb2.ListQueriesRequest(
+        page_size=3,
+        page_token="t",
+        dataset="datasets/penguins",
+        project="projects/p",
+        analyst="users/ada",
+        states=[Query.STATE_OPEN],
+        labels={"a": "b"},
+        start_time=Timestamp(seconds=1),
+        end_time=Timestamp(seconds=2),
+    )
+
+    response = await scene.stub.ListQueries(asked)
+
+    passed = scene.mesh.requests["ListReservations"]
+    names = {field.name: field.number for field in asked.DESCRIPTOR.fields}
+    assert names == {field.name: field.number for field in passed.DESCRIPTOR.fields}
+    assert all(getattr(passed, name) == getattr(asked, name) for name in names)
+    assert response.next_page_token == "next"
+
+
+async def test_cancelling(scene: Scene) -> None:
+    call = scene.stub.RunQuery(request())
+    await call.read()
+
+    cancel = query_service_pb2.CancelQueryRequest(name=f"queries/{NAME}")
+    response = await scene.stub.CancelQuery(cancel)
+
+    assert response.query.state == Query.STATE_CANCELLED
+    assert scene.mesh.requests["ChargeQuery"].cancelled
+    scene.call_as(BOB)
+    get = await scene.stub.GetQuery(query_service_pb2.GetQueryRequest(name=f"queries/{NAME}"))
+    assert get.query.state == Query.STATE_FAILED, "that it was cancelled is shown to who cancelled it"
+
+
+async def test_cancelling_what_was_claimed_only(scene: Scene) -> None:
+    scene.mesh.refuse["ChargeQuery"] = [mesh_refusal("RESERVATION_UNKNOWN")]
+
+    caught = await refused(scene.stub.CancelQuery(query_service_pb2.CancelQueryRequest(name=f"queries/{NAME}")))
+
+    assert caught.reason == "ACCESS_DENIED"
+
+
+async def test_a_quote(scene: Scene) -> None:
+    asked = query_service_pb2.QuoteQueryRequest(question=SQL, payment=RHO, group_sizes=[100])
+
+    quote = (await scene.stub.QuoteQuery(asked)).quote
+
+    assert quote.affordable
+    assert quote.release_query == "queries/r-1"
+    assert [line.scope for line in quote.scopes] == [SCOPE]
+    assert list(scene.mesh.requests["Quote"].group_sizes) == [100]
+    assert "CheckAccepting" not in scene.mesh.asked
+
+
+@pytest.mark.parametrize(("column", "accepted"), [("tailnum", True), ("carrier", False)])
+async def test_distinct_counts_are_of_the_privacy_unit(scene: Scene, column: str, accepted: bool) -> None:
+    scene.mesh.unit = PrivacyUnit(column="tailnum")
+    question = Question(sql=SqlQuery(statement=f"SELECT COUNT(DISTINCT {column}) AS n FROM penguins"))
+    call = scene.stub.QuoteQuery(query_service_pb2.QuoteQueryRequest(question=question, payment=RHO))
+
+    if accepted:
+        assert (await call).quote.affordable
+    else:
+        assert (await refused(call)).metadata["nearest"] == "COUNT(DISTINCT tailnum)"
+
+
+async def test_a_rehearsal_pays_nothing(scene: Scene) -> None:
+    asked = query_service_pb2.RunDummyQueryRequest(question=SQL, payment=RHO, row_count=9, seed=3)
+
+    events = [response.event async for response in scene.stub.RunDummyQuery(asked)]
+
+    assert [event.complete.row_count for event in events] == [9]
+    assert scene.mesh.asked == ["GetDatasetRecord", "RunDummy"]
+    assert scene.mesh.requests["RunDummy"].seed == 3
+
+
+def test_ids_are_derived_from_user_and_request_and_never_change() -> None:
+    assert query_id("users/ada", "0B5E6F0E-0000-4000-8000-000000000001") == NAME
+    assert query_id("users/bob", request().request_id) != NAME
+    assert NAME == "67a3023e-bc04-59e2-beb5-679668903b9d", "another id would let every replay pay again"
