@@ -1,0 +1,1 @@
+"""How losses add up, and whether a scope may pay one more."""

@@ -1,0 +1,1 @@
+"""The catalogue: who and what there is, under which rules, and which data are published."""

@@ -1,0 +1,90 @@
+"""Acts of custodians: limits and freezes. The chain knows an act by its salt, which its request id is bound to."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sfumato.v1 import charge_pb2, grant_pb2, ledger_pb2
+from sfumato_accountant.accounting.scopes import ScopeKey
+from sfumato_accountant.ledger.decisions import Proposal, Rank, Settled
+from sfumato_accountant.ledger.fold import Fold
+from sfumato_mesh.digests import sha256
+from sfumato_mesh.refusals import etag_mismatch
+
+
+def grant_etag(population: str, scope: ScopeKey, fold: Fold) -> str:
+    """Return what changes with every change of a grant (its limit, its being frozen), not with spending."""
+    positions = f"{fold.grants[scope].sequence} {fold.frozen.get(scope, -1)}"
+    return sha256(f"{scope.grant_name(population)}\n{positions}".encode()).hex()[:16]
+
+
+@dataclass(frozen=True)
+class SetLimit:
+    """A scope is given a limit."""
+
+    population: str
+    scope: ScopeKey
+    limit: charge_pb2.LossLimit
+    justification: str
+    user: str
+    etag: str
+    salt: bytes
+    """The act's own, fixed when its request id was bound."""
+
+    @property
+    def rank(self) -> tuple[Rank, str]:
+        """In order of arrival."""
+        return Rank.PAY, ""
+
+    def decide(self, fold: Fold, now: datetime) -> Settled[bool] | Proposal:  # noqa: ARG002  (the same at any time)
+        """Append `granted` unless the limit is the same already; see Member. The answer is whether it was appended.
+
+        Raises:
+            Refusal: ETAG_MISMATCH.
+        """
+        if self.salt in fold.acts:
+            return Settled(True)
+        self.check(fold)
+        present = fold.grants.get(self.scope)
+        if present is not None and present.limit == self.limit:
+            return Settled(False)
+        grant = grant_pb2.Grant(
+            name=self.scope.grant_name(self.population), scope=self.scope.to_proto(self.population), limit=self.limit
+        )
+        fact = ledger_pb2.Granted(grant=grant, justification=self.justification)
+        return Proposal(ledger_pb2.LedgerEvent(salt=self.salt, user=self.user, granted=fact))
+
+    def check(self, fold: Fold) -> None:
+        """Check the etag that the caller knows, if it gave one. Raises Refusal ETAG_MISMATCH."""
+        if not self.etag:
+            return
+        if self.scope not in fold.grants or grant_etag(self.population, self.scope, fold) != self.etag:
+            raise etag_mismatch()
+
+
+@dataclass(frozen=True)
+class SetFrozen:
+    """A scope is stopped, or goes on."""
+
+    population: str
+    scope: ScopeKey
+    frozen: bool
+    justification: str
+    user: str
+    salt: bytes
+    """The act's own, fixed when its request id was bound."""
+
+    @property
+    def rank(self) -> tuple[Rank, str]:
+        """In order of arrival."""
+        return Rank.PAY, ""
+
+    def decide(self, fold: Fold, now: datetime) -> Settled[bool] | Proposal:  # noqa: ARG002  (the same at any time)
+        """Append `frozen` unless it is so already; see Member. The answer is whether it was appended."""
+        if self.salt in fold.acts:
+            return Settled(True)
+        if (self.scope in fold.frozen) == self.frozen:
+            return Settled(False)
+        fact = ledger_pb2.Frozen(
+            scope=self.scope.to_proto(self.population), frozen=self.frozen, justification=self.justification
+        )
+        return Proposal(ledger_pb2.LedgerEvent(salt=self.salt, user=self.user, frozen=fact))

@@ -1,0 +1,300 @@
+"""SQLite: one file, write-ahead log, full sync. For one machine; several processes may share the file.
+
+All statements run in one dedicated thread (sqlite3 blocks). What waits there is run together: every write that has
+queued up while the disk was busy goes into one transaction, so one fsync pays for all of them. Each operation keeps
+its own outcome, and learns it only after that commit.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from sfumato_accountant.stores.documents import entry_from_json, entry_to_json
+from sfumato_accountant.stores.ports import (
+    SCHEMA_VERSION,
+    Record,
+    Side,
+    SideKind,
+    StoredEntry,
+    StoreUnavailable,
+    StoreVersionUnknown,
+)
+
+T = TypeVar("T")
+
+_GROUP_LIMIT: Final = 256
+_BUSY_SECONDS: Final = 10.0
+_VARIABLES: Final = 500
+_LAST: Final = "\U0010ffff"
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS entries (population TEXT, sequence INTEGER, body TEXT NOT NULL,
+  PRIMARY KEY (population, sequence)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sides (kind TEXT, id TEXT, body BLOB NOT NULL,
+  PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS records (kind TEXT, id TEXT, body BLOB NOT NULL, etag TEXT NOT NULL,
+  PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID;
+"""
+
+
+@dataclass(slots=True)
+class _Operation(Generic[T]):
+    run: Callable[[sqlite3.Connection], T]
+    writes: bool
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[T]"
+
+
+class SqliteThread:
+    """The thread that owns the connection."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._queue: queue.SimpleQueue[_Operation[Any] | None] = queue.SimpleQueue()
+        self._connection = self._connect()
+        self._thread = threading.Thread(target=self._serve, name="sqlite", daemon=True)
+        self._closed = False
+        self._thread.start()
+
+    async def run(self, operation: Callable[[sqlite3.Connection], T], *, writes: bool) -> T:
+        """Run an operation in the thread. A writing one returns after its commit has reached the disk.
+
+        An operation may run in a transaction with others: it must be one that leaves nothing behind when it raises.
+
+        Raises:
+            StoreUnavailable: SQLite refused: locked for too long, disk full, I/O error. Nothing of it was kept.
+        """
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Operation(operation, writes, loop, future))
+        return await future
+
+    async def close(self) -> None:
+        """Finish what is queued, and close the file."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    def _connect(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        _open_schema(connection)
+        return connection
+
+    def _serve(self) -> None:
+        while (first := self._queue.get()) is not None:
+            group, last = self._gather(first)
+            self._run_group(group)
+            if last:
+                break
+        self._connection.close()
+
+    def _gather(self, first: _Operation[Any]) -> tuple[list[_Operation[Any]], bool]:
+        group = [first]
+        while len(group) < _GROUP_LIMIT:
+            try:
+                following = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                return group, True
+            group.append(following)
+        return group, False
+
+    def _run_group(self, group: list[_Operation[Any]]) -> None:
+        outcomes: list[tuple[_Operation[Any], Any, Exception | None]] = []
+        try:
+            writes = any(each.writes for each in group)
+            if writes:
+                self._connection.execute("BEGIN IMMEDIATE")
+            outcomes.extend((each, each.run(self._connection), None) for each in group)
+            if writes:
+                self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001  (it reaches every caller; the thread lives on)
+            self._roll_back()
+            outcomes = [(each, None, StoreUnavailable(type(error).__name__)) for each in group]
+        _deliver(outcomes)
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+def _deliver(outcomes: list[tuple[_Operation[Any], Any, Exception | None]]) -> None:
+    """Hand results to the event loops, one wake-up a loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Operation[Any], Any, Exception | None]]] = {}
+    for outcome in outcomes:
+        by_loop.setdefault(outcome[0].loop, []).append(outcome)
+    for loop, theirs in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, theirs)
+
+
+def _settle(outcomes: list[tuple[_Operation[Any], Any, Exception | None]]) -> None:
+    for operation, value, error in outcomes:
+        if operation.future.done():  # its caller went away
+            continue
+        if error is not None:
+            operation.future.set_exception(error)
+        else:
+            operation.future.set_result(value)
+
+
+def _open_schema(connection: sqlite3.Connection) -> None:
+    """Create the tables of an empty file; refuse those of another version."""
+    connection.execute("BEGIN IMMEDIATE")
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version not in (0, SCHEMA_VERSION):
+        connection.execute("ROLLBACK")
+        connection.close()
+        raise StoreVersionUnknown(f"the store has layout {version}; this version of Sfumato knows {SCHEMA_VERSION}")
+    for statement in _SCHEMA.split(";"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+class SqliteLedgerStore:
+    """LedgerStore on SQLite."""
+
+    def __init__(self, thread: SqliteThread) -> None:
+        self._thread = thread
+
+    async def append(self, entry: StoredEntry, sides: Sequence[Side] = ()) -> bool:
+        """Insert an entry and its sides in one transaction; see LedgerStore."""
+        rows = [(side.kind.value, side.id, side.body) for side in sides]
+        row = (entry.population, entry.sequence, entry_to_json(entry))
+
+        def run(connection: sqlite3.Connection) -> bool:
+            if rows:
+                connection.executemany("INSERT INTO sides VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
+            return connection.execute("INSERT INTO entries VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row).rowcount == 1
+
+        return await self._thread.run(run, writes=True)
+
+    async def read(self, population: str, start_sequence: int, limit: int) -> list[StoredEntry]:
+        """Read a part of a chain; see LedgerStore."""
+        statement = "SELECT body FROM entries WHERE population = ? AND sequence >= ? ORDER BY sequence LIMIT ?"
+
+        def run(connection: sqlite3.Connection) -> list[str]:
+            return [body for (body,) in connection.execute(statement, (population, start_sequence, limit))]
+
+        return [entry_from_json(body) for body in await self._thread.run(run, writes=False)]
+
+    async def put_side(self, side: Side) -> bytes | None:
+        """Put a side record if absent; see LedgerStore."""
+
+        def run(connection: sqlite3.Connection) -> bytes | None:
+            inserted = connection.execute(
+                "INSERT INTO sides VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (side.kind.value, side.id, side.body)
+            )
+            if inserted.rowcount == 1:
+                return None
+            found = connection.execute("SELECT body FROM sides WHERE kind = ? AND id = ?", (side.kind.value, side.id))
+            return bytes(found.fetchone()[0])
+
+        return await self._thread.run(run, writes=True)
+
+    async def get_sides(self, kind: SideKind, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """Read side records; see LedgerStore."""
+        if not ids:
+            return {}
+
+        def run(connection: sqlite3.Connection) -> dict[str, bytes]:
+            found: dict[str, bytes] = {}
+            for start in range(0, len(ids), _VARIABLES):
+                part = ids[start : start + _VARIABLES]
+                marks = ",".join("?" * len(part))
+                statement = f"SELECT id, body FROM sides WHERE kind = ? AND id IN ({marks})"  # noqa: S608 (marks alone)
+                found.update((id_, bytes(body)) for id_, body in connection.execute(statement, (kind.value, *part)))
+            return found
+
+        return await self._thread.run(run, writes=False)
+
+    async def list_side_ids(self, kind: SideKind) -> list[str]:
+        """List ids of side records; see LedgerStore."""
+
+        def run(connection: sqlite3.Connection) -> list[str]:
+            return [id_ for (id_,) in connection.execute("SELECT id FROM sides WHERE kind = ? ORDER BY id", (kind,))]
+
+        return await self._thread.run(run, writes=False)
+
+    async def now(self) -> datetime | None:
+        """Return None: SQLite has no clock of its own."""
+        return None
+
+
+class SqliteRecordStore:
+    """RecordStore on SQLite."""
+
+    def __init__(self, thread: SqliteThread) -> None:
+        self._thread = thread
+
+    async def insert(self, kind: str, id: str, body: bytes, etag: str) -> bool:  # noqa: A002
+        """Put a new document; see RecordStore."""
+        return await self._change(
+            "INSERT INTO records VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (kind, id, body, etag)
+        )
+
+    async def replace(self, kind: str, id: str, body: bytes, etag: str, expected_etag: str) -> bool:  # noqa: A002
+        """Replace a document; see RecordStore."""
+        statement = "UPDATE records SET body = ?, etag = ? WHERE kind = ? AND id = ? AND etag = ?"
+        return await self._change(statement, (body, etag, kind, id, expected_etag))
+
+    async def get(self, kind: str, id: str) -> Record | None:  # noqa: A002
+        """Read a document; see RecordStore."""
+
+        def run(connection: sqlite3.Connection) -> Record | None:
+            statement = "SELECT id, body, etag FROM records WHERE kind = ? AND id = ?"
+            row = connection.execute(statement, (kind, id)).fetchone()
+            return None if row is None else Record(row[0], bytes(row[1]), row[2])
+
+        return await self._thread.run(run, writes=False)
+
+    async def list(self, kind: str, *, after: str = "", prefix: str = "", limit: int) -> list[Record]:
+        """List documents; see RecordStore."""
+
+        def run(connection: sqlite3.Connection) -> list[Record]:
+            condition = "kind = ? AND id > ? AND id >= ? AND id < ?"
+            statement = f"SELECT id, body, etag FROM records WHERE {condition} ORDER BY id LIMIT ?"  # noqa: S608
+            rows = connection.execute(statement, (kind, after, prefix, prefix + _LAST, limit))
+            return [Record(id_, bytes(body), etag) for id_, body, etag in rows]
+
+        return await self._thread.run(run, writes=False)
+
+    async def delete(self, kind: str, id: str) -> bool:  # noqa: A002
+        """Remove a document; see RecordStore."""
+        return await self._change("DELETE FROM records WHERE kind = ? AND id = ?", (kind, id))
+
+    async def _change(self, statement: str, values: tuple[str | bytes, ...]) -> bool:
+        def run(connection: sqlite3.Connection) -> bool:
+            return connection.execute(statement, values).rowcount == 1
+
+        return await self._thread.run(run, writes=True)
+
+
+class SqliteStores:
+    """Both ports on one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self._thread = SqliteThread(path)
+        self.ledger = SqliteLedgerStore(self._thread)
+        self.records = SqliteRecordStore(self._thread)
+
+    async def close(self) -> None:
+        """Finish what is queued, and close the file."""
+        await self._thread.close()
