@@ -116,7 +116,9 @@ class SqlQuery(_message.Message):
     statement: _builtins.str
     """The statement; at most 64 KiB. Parameters are written :name. A refusal says line and column."""
     dataset: _builtins.str
-    """Dataset that the only table of the statement means; empty: tables are named by dataset id."""
+    """Dataset of the only table, which must carry its id (a hyphen may be written as an underscore); empty: the table's own
+    name says it.
+    """
     @_builtins.property
     def parameters(self) -> _containers.MessageMap[_builtins.str, _expression_pb2.Literal]:
         """Values of the parameters; never pasted into the text."""

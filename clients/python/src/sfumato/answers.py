@@ -1,0 +1,165 @@
+"""Answer: a noisy table with its intervals, what it cost, what is left, and its receipt."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sfumato._core.answer_view import SHOWN_ROWS, answer_table
+from sfumato._core.decoding import measure_names, rows_of
+from sfumato._core.streams import AnswerReader
+from sfumato._core.tables import clean_lines, escape
+from sfumato.charges import Charge, ScopeLine, is_free, left
+from sfumato.errors import MissingExtra, SfumatoError
+from sfumato.receipts import LedgerEvidence, Receipt
+from sfumato.v1 import query_pb2
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+
+class Answer:
+    """A noisy table. `rows()` and `columns` need nothing more; `to_polars()` and its like need their extra.
+
+    Attributes:
+        query: queries/{query}; "" for a rehearsal.
+        request_id: names the payment; asking again with it is free. "" if not known.
+        row_count: rows.
+        is_dummy: whether it is a rehearsal on made-up rows.
+        charge: the price of the release; zero for a rehearsal.
+        paid: what was paid for this answer, scope by scope.
+        is_free: whether nothing was paid for it.
+        repeated: whether an equal question had been answered before, so that no new noise was drawn.
+    """
+
+    def __init__(
+        self,
+        reader: AnswerReader,
+        *,
+        request_id: str = "",
+        is_dummy: bool = False,
+        evidence: Callable[[str, int], LedgerEvidence] | None = None,
+    ) -> None:
+        self._query = reader.query
+        self._table = reader.table()
+        self._scopes = tuple(ScopeLine.of(each) for each in reader.complete.scopes) if reader.complete else ()
+        self._evidence = evidence
+        self.query = reader.query.name
+        self.request_id = request_id
+        self.row_count = reader.rows
+        self.is_dummy = is_dummy
+        self.charge = Charge.of(reader.query.charge)
+        self.paid = tuple(Charge.of(each.charge) for each in reader.query.scopes)
+        self.is_free = is_dummy or is_free(reader.query)
+        self.repeated = reader.query.origin == query_pb2.Query.ORIGIN_REPEATED
+
+    @cached_property
+    def columns(self) -> dict[str, list[Any]]:
+        """Values by column; each measure has "<name>.lower" and "<name>.upper" beside it."""
+        return self._table.columns()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one dict a row."""
+        return rows_of(self.columns)
+
+    @property
+    def measures(self) -> list[str]:
+        """Columns that carry noise."""
+        return measure_names(list(self.columns))
+
+    def interval(self, measure: str) -> list[tuple[Any, Any]]:
+        """Return (lower, upper) of a measure, row by row: from the noise alone, at the confidence asked for."""
+        if measure not in self.measures:
+            raise KeyError(measure)
+        return list(zip(self.columns[f"{measure}.lower"], self.columns[f"{measure}.upper"], strict=True))
+
+    @property
+    def remaining(self) -> tuple[ScopeLine, ...]:
+        """What is left in the scopes that paid."""
+        return self._scopes
+
+    @property
+    def receipt(self) -> Receipt:
+        """The signed proof.
+
+        Raises:
+            SfumatoError: a rehearsal has none.
+        """
+        if not self._query.HasField("receipt"):
+            raise SfumatoError("a rehearsal has no receipt." if self.is_dummy else "the answer came without a receipt.")
+        return Receipt(self._query.receipt, self._query, self._evidence)
+
+    def to_ipc(self) -> bytes:
+        """Return the table as one Arrow IPC stream."""
+        return self._table.to_ipc()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Hand the table to any library that speaks Arrow's PyCapsule interface."""
+        return self._table.stream().__arrow_c_stream__(requested_schema)
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """Return a pyarrow table (extra `pyarrow`).
+
+        Raises:
+            MissingExtra: it is not installed.
+        """
+        try:
+            import pyarrow
+        except ImportError:
+            raise MissingExtra("to_arrow()", "pyarrow") from None
+        return pyarrow.ipc.open_stream(self.to_ipc()).read_all()
+
+    def to_polars(self) -> "polars.DataFrame":
+        """Return a Polars frame (extra `polars`).
+
+        Raises:
+            MissingExtra: it is not installed.
+        """
+        try:
+            import polars
+        except ImportError:
+            raise MissingExtra("to_polars()", "polars") from None
+        return polars.DataFrame(self)
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return a pandas frame (extra `pandas`).
+
+        Raises:
+            MissingExtra: it, or pyarrow, is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise MissingExtra("to_pandas()", "pandas") from None
+        frame: pandas.DataFrame = self.to_arrow().to_pandas()
+        return frame
+
+    def __len__(self) -> int:
+        return self.row_count
+
+    @cached_property
+    def _units(self) -> dict[str, str]:
+        return {each.alias: each.unit for each in self._query.receipt.statement.measures}
+
+    def _summary(self) -> str:
+        if self.is_dummy:
+            return "rehearsal on made-up rows · nothing paid"
+        if self.is_free:
+            cost = "the same answer as before, free"
+        else:
+            cost = f"paid {self.charge}" + (", an answer that existed" if self.repeated else "")
+        parts = [cost, f"left: {left(self._scopes)}" if self._scopes else "", self.query]
+        return " · ".join(part for part in parts if part)
+
+    def _more(self) -> str:
+        hidden = self.row_count - SHOWN_ROWS
+        return f" … {hidden:,} more row{'s' * (hidden > 1)}" if hidden > 0 else ""
+
+    def __repr__(self) -> str:
+        table = answer_table(self.columns, self._units).text(gap=" │ ", rule=True)
+        return clean_lines("\n".join(part for part in (table, self._more(), f" {self._summary()}") if part))
+
+    def _repr_html_(self) -> str:
+        table = answer_table(self.columns, self._units).html()
+        return f"{table}<div>{escape(self._more())}</div><div><i>{escape(self._summary())}</i></div>"

@@ -1,0 +1,188 @@
+"""What commands print: one JSON document with full-precision numbers, or views for people."""
+
+import csv
+import datetime
+import io
+import json
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from sfumato.answers import Answer
+from sfumato.budgets import Budget
+from sfumato.charges import Charge, ScopeLine
+from sfumato.datasets import Dataset, DatasetLine
+from sfumato.queries import Query
+from sfumato.quotes import MeasureQuote, Quote
+
+
+def show(as_json: bool, document: Callable[[], Any], view: Callable[[], object]) -> None:
+    """Print the document as JSON, or the view."""
+    sys.stdout.write((json_text(document()) if as_json else str(view())) + "\n")
+
+
+def json_text(document: Any) -> str:
+    """Return a document as JSON."""
+    return json.dumps(_plain(document), ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as JSON takes it: times as ISO 8601, what is not finite as null."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, datetime.date | datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def proto(message: Message) -> dict[str, Any]:
+    """Return a message with the field names of the contract; 64-bit integers are decimal text."""
+    return MessageToDict(message, preserving_proto_field_name=True)
+
+
+def charge(value: Charge) -> dict[str, Any]:
+    """Return a charge: exact integers as decimal text, and numbers for convenience."""
+    return {
+        "rho_picos": str(value.rho_picos),
+        "epsilon_picos": None if value.epsilon_picos is None else str(value.epsilon_picos),
+        "delta_attos": str(value.delta_attos),
+        "rho": value.rho,
+        "delta": value.delta,
+    }
+
+
+def _scope(value: ScopeLine | Budget) -> dict[str, Any]:
+    return {
+        "population": value.population,
+        "dataset": value.dataset,
+        "project": value.project,
+        "analyst": value.analyst,
+    }
+
+
+def scope_line(value: ScopeLine) -> dict[str, Any]:
+    """Return what one scope pays and has left."""
+    after = value.remaining_after
+    return {
+        "scope": _scope(value),
+        "charge": charge(value.charge),
+        "limit": charge(value.limit),
+        "remaining": charge(value.remaining),
+        "remaining_after": None if after is None else charge(after),
+        "affordable": value.affordable,
+    }
+
+
+def quote(value: Quote) -> dict[str, Any]:
+    """Return a quote."""
+    return {
+        "charge": charge(value.charge),
+        "affordable": value.affordable,
+        "scopes": [scope_line(each) for each in value.scopes],
+        "measures": [_measure(each) for each in value.measures],
+        "notes": list(value.notes),
+        "repeats": value.repeats or None,
+        "engine": value.engine,
+        "data_versions": value.data_versions,
+        "plan_digest": value.plan_digest,
+    }
+
+
+def _measure(value: MeasureQuote) -> dict[str, Any]:
+    return {
+        "alias": value.alias,
+        "description": value.description,
+        "unit": value.unit,
+        "noise": value.noise,
+        "charge": charge(value.charge),
+        "half_widths": [
+            {
+                "confidence": each.confidence,
+                "group_size": each.group_size or None,
+                "absolute": each.absolute,
+                "level": each.level,
+            }
+            for each in value.half_widths
+        ],
+    }
+
+
+def answer(value: Answer) -> dict[str, Any]:
+    """Return an answer."""
+    return {
+        "query": value.query or None,
+        "request_id": value.request_id or None,
+        "dummy": value.is_dummy,
+        "repeated": value.repeated,
+        "free": value.is_free,
+        "charge": charge(value.charge),
+        "paid": [charge(each) for each in value.paid],
+        "remaining": [scope_line(each) for each in value.remaining],
+        "columns": list(value.columns),
+        "rows": value.rows(),
+        "receipt": None if value.is_dummy else proto(value.receipt.to_proto()),
+    }
+
+
+def answer_csv(value: Answer) -> str:
+    """Return the rows as CSV; intervals beside their measures, lists as JSON."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(value.columns)
+    for row in value.rows():
+        writer.writerow([json.dumps(_plain(each)) if isinstance(each, list) else each for each in row.values()])
+    return text.getvalue()
+
+
+def budget(value: Budget) -> dict[str, Any]:
+    """Return the state of a scope."""
+    return {
+        "scope": _scope(value),
+        "limit": charge(value.limit),
+        "spent": charge(value.spent),
+        "remaining": charge(value.remaining),
+        "spent_epsilon": value.spent_epsilon,
+        "frozen": value.frozen,
+        "since": value.since or None,
+    }
+
+
+def dataset_line(value: DatasetLine) -> dict[str, Any]:
+    """Return one line of the list of datasets."""
+    return {
+        "name": value.name,
+        "description": value.description,
+        "privacy_unit": value.privacy_unit,
+        "population": value.population,
+        "version": value.version,
+        "spendable_rho": value.spendable_rho,
+    }
+
+
+def dataset(value: Dataset) -> dict[str, Any]:
+    """Return a dataset: its record, and what is left."""
+    return {"dataset": proto(value.to_proto()), "budgets": [budget(each) for each in value.budgets]}
+
+
+def query(value: Query) -> dict[str, Any]:
+    """Return a query."""
+    return {
+        "name": value.name,
+        "state": value.state,
+        "repeated": value.repeated,
+        "free": value.is_free,
+        "datasets": value.datasets,
+        "analyst": value.analyst,
+        "charge": charge(value.charge),
+        "paid": [charge(each) for each in value.paid],
+        "labels": value.labels,
+        "create_time": value.create_time,
+    }
