@@ -1,26 +1,43 @@
-"""The gateway as a process of its own."""
+"""`sfumato-gateway [public-key]`: the gateway as a process of its own."""
 
+import argparse
 import asyncio
+import sys
+from collections.abc import Sequence
 
 from sfumato_gateway.service import METHOD_RULES, SERVICE_NAMES, open_gateway
 from sfumato_gateway.settings import GatewaySettings
 from sfumato_mesh import telemetry
 from sfumato_mesh.channels import AioMeshChannel, aio_channel
 from sfumato_mesh.interceptors import public_interceptors
-from sfumato_mesh.keys import load_or_create_signing_key
+from sfumato_mesh.keys import load_or_create_signing_key, public_key_bytes
 from sfumato_mesh.principal import PrincipalSigner
 from sfumato_mesh.server import start_server
 from sfumato_mesh.tokens import TokenVerifier
 
 
-def run() -> None:
-    """Serve until SIGTERM or SIGINT; settings come from SFUMATO_… and the file that SFUMATO_CONFIG names."""
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; settings come from SFUMATO_… and the file that SFUMATO_CONFIG names.
+
+    With `public-key`: print the public half of the key that SFUMATO_SIGNING_KEY names, which is made if it is absent.
+    """
+    parser = argparse.ArgumentParser(prog="sfumato-gateway", description=__doc__)
+    parser.add_argument("process", choices=("serve", "public-key"), nargs="?", default="serve")
     settings = GatewaySettings()
+    if parser.parse_args(arguments).process == "public-key":
+        sys.stdout.write(_public_key(settings) + "\n")
+        return
     shut_down = telemetry.setup("gateway", settings)
     try:
         asyncio.run(_serve(settings))
     finally:
         shut_down()
+
+
+def _public_key(settings: GatewaySettings) -> str:
+    if settings.signing_key is None:
+        raise SystemExit("sfumato-gateway: SFUMATO_SIGNING_KEY must be set")
+    return public_key_bytes(load_or_create_signing_key(settings.signing_key).public_key()).hex()
 
 
 async def _serve(settings: GatewaySettings) -> None:

@@ -34,7 +34,7 @@ def setup(service_name: str, settings: MeshSettings) -> Callable[[], None]:
         service_name: "gateway", "accountant", "executor", "worker".
         settings: log level and endpoint.
     """
-    _set_up_logging(service_name, settings.log_level)
+    set_up_logging(service_name, settings.log_level)
     resource = Resource.create({SERVICE_NAME: f"sfumato-{service_name}"})
     if settings.otlp_endpoint:
         provider = TracerProvider(sampler=ParentBased(ALWAYS_ON), resource=resource)
@@ -76,9 +76,23 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def _set_up_logging(service_name: str, level: str) -> None:
+def set_up_logging(service_name: str, level: str) -> None:
+    """Log to stderr, one JSON object a line. May run before a fork, and again after it.
+
+    Libraries are heard from WARNING up, whatever the level: below it some of them quote requests and documents.
+
+    Args:
+        service_name: as in `setup`.
+        level: least severe level of Sfumato's own loggers.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service_name))
+    handler.addFilter(_is_ours_or_severe)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # grpc's own log lines quote what handlers raised; the refusal interceptor says what may be said
+    # grpc's own lines quote what handlers raised, urllib3's warnings signed addresses: what may be said is said by us
     logging.getLogger("grpc").setLevel(logging.CRITICAL)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+def _is_ours_or_severe(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name.startswith("sfumato")

@@ -25,8 +25,23 @@ _OPTIONS: Final = (
 def open_channel(connection: Connection) -> grpc.Channel:
     """Return a channel; it connects with the first call."""
     if connection.is_local:
-        return grpc.insecure_channel(connection.target, options=(*_OPTIONS, ("grpc.enable_http_proxy", 0)))
-    return grpc.secure_channel(connection.target, grpc.ssl_channel_credentials(), options=_OPTIONS)
+        channel = grpc.insecure_channel(connection.target, options=(*_OPTIONS, ("grpc.enable_http_proxy", 0)))
+    else:
+        channel = grpc.secure_channel(connection.target, grpc.ssl_channel_credentials(), options=_OPTIONS)
+    return _traced(channel)
+
+
+def _traced(channel: grpc.Channel) -> grpc.Channel:
+    """Let the trace of a program that traces itself (extra `tracing`, a provider set before) go with its calls."""
+    try:
+        from opentelemetry import trace
+        from opentelemetry.instrumentation.grpc import client_interceptor, intercept_channel
+    except ImportError:
+        return channel
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        return channel  # nobody traces: a call costs nothing more
+    traced: grpc.Channel = intercept_channel(channel, client_interceptor())
+    return traced
 
 
 def call_metadata(connection: Connection) -> tuple[tuple[str, str], ...]:

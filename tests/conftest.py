@@ -1,0 +1,14 @@
+"""Fixtures that several suites share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.mesh_scene import MeshScene, mesh_scene
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeshScene]:
+    """One embedded mesh for the whole run; tests use datasets of their own names."""
+    with mesh_scene(tmp_path_factory.mktemp("mesh")) as running:
+        yield running
