@@ -97,8 +97,8 @@ class Replica:
     """One accountant and stubs that lead to it."""
 
     accountant: Accountant
-    gateway: AccountantServiceStub
-    worker: AccountantServiceStub
+    gateway: Any
+    worker: Any
     reservations: Any
     settler: Any
     ledger: Any
@@ -121,7 +121,7 @@ class Scene:
         gateway_key, executor_key = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2))
         trusted = {"gateway": gateway_key.public_key(), "executor": executor_key.public_key()}
         interceptors = internal_interceptors("accountant", PrincipalVerifier("accountant", trusted), METHOD_RULES)
-        server = InProcessServer(interceptors)
+        server: Any = InProcessServer(interceptors)
         for handlers in accountant.handlers:
             handlers.register(server)
         channel: Any = MeshChannel(server.channel(), PrincipalSigner("gateway", gateway_key), "accountant")
@@ -194,11 +194,12 @@ class Scene:
         fields = {"justification": "agreed with the data owner", "request_id": str(uuid.uuid4())} | fields
         request = budget_admin_pb.GrantBudgetRequest(scope=scope, limit=limit, **fields)
         with calling_as(CUSTODIAN):
-            return await self.first.budget_admin.GrantBudget(request)
+            response: budget_admin_pb.GrantBudgetResponse = await self.first.budget_admin.GrantBudget(request)
+        return response
 
     async def freeze(self, *, frozen: bool = True, **parts: str) -> Any:
         """Stop a scope, or let it go on."""
-        fields = {
+        fields: dict[str, Any] = {
             "scope": Scope(population=POPULATION, **parts),
             "justification": "something is odd",
             "request_id": str(uuid.uuid4()),
@@ -210,7 +211,8 @@ class Scene:
 
     async def reserve(self, request: pb.ReserveQueryRequest, caller: Caller = ADA, replica: int = 0) -> Reservation:
         with calling_as(caller):
-            return (await self.replicas[replica].gateway.ReserveQuery(request)).reservation
+            response: pb.ReserveQueryResponse = await self.replicas[replica].gateway.ReserveQuery(request)
+        return response.reservation
 
     async def commit(
         self, reservation: Reservation, attempt: str = "", digest: bytes = b"d" * 32, replica: int = 0, version: int = 0
@@ -226,13 +228,15 @@ class Scene:
             measures=MEASURES,
         )
         with calling_as(WORKER):
-            return (await self.replicas[replica].worker.CommitQuery(request)).outcome
+            response: pb.CommitQueryResponse = await self.replicas[replica].worker.CommitQuery(request)
+        return response.outcome
 
     async def charge(self, query_id: str, caller: Caller = WORKER) -> Reservation:
         request = pb.ChargeQueryRequest(query_id=query_id, cancelled=bool(caller.user))
         stub = self.first.gateway if caller.user else self.first.worker
         with calling_as(caller):
-            return (await stub.ChargeQuery(request)).reservation
+            response: pb.ChargeQueryResponse = await stub.ChargeQuery(request)
+        return response.reservation
 
     async def answered(self, request: pb.ReserveQueryRequest, caller: Caller = ADA) -> Reservation:
         """Pay a question and commit an attempt."""

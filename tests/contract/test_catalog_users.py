@@ -75,6 +75,14 @@ async def test_the_first_user_is_registered_once(scene: Scene) -> None:
     assert users.users[0].roles == [RoleBinding(role=ROLE_ADMINISTRATOR)]
 
 
+async def test_replicas_that_start_together_register_one_first_user(scene: Scene) -> None:
+    replicas = [scene.catalog, *(Scene(scene.records).catalog for _ in range(3))]
+    await asyncio.gather(*(each.bootstrap("https://issuer", "root") for each in replicas))
+    with calling_as(ADMINISTRATOR):
+        users = await scene.services.users.ListUsers(user_pb.ListUsersRequest(), None)
+    assert [(user.name, user.subject) for user in users.users] == [("users/admin", "root")]
+
+
 async def test_a_token_identity_is_found_while_its_user_is_enabled(scene: Scene) -> None:
     await scene.user("ada", "1")
     await scene.project("delays", Project(members=["users/ada"]))

@@ -17,7 +17,7 @@ from sfumato_mesh.caller import Caller, calling_as
 from sfumato_mesh.refusal import Refusal
 from sfumato_mesh.v1 import accountant_service_pb2 as pb
 from sfumato_mesh.v1 import reservation_service_pb2 as reservation_pb
-from sfumato_mesh.v1.reservation_pb2 import Reservation
+from sfumato_mesh.v1.reservation_pb2 import Claim, Reservation
 from tests.contract.ledger_scene import (
     ADA,
     BOB,
@@ -279,7 +279,7 @@ async def test_a_commit_of_other_data_or_of_nothing_is_lost(scene: Scene) -> Non
     assert await scene.commit(paid, version=2) == LOST
     await scene.publish()
     assert await scene.commit(paid) == WON  # the version that was reserved, though another is published
-    stranger = Reservation(claim={"query_id": str(uuid.uuid4())}, data_versions=paid.data_versions)
+    stranger = Reservation(claim=Claim(query_id=str(uuid.uuid4())), data_versions=paid.data_versions)
     await refused("RESERVATION_UNKNOWN", scene.commit(stranger))
 
 
@@ -307,7 +307,8 @@ async def test_a_mark_is_contained_or_closes_the_population(scene: Scene) -> Non
 
     async def contained(head: LedgerHead) -> bool:
         with calling_as(WORKER):
-            return (await scene.first.worker.CheckMark(pb.CheckMarkRequest(mark=head))).contained
+            response: pb.CheckMarkResponse = await scene.first.worker.CheckMark(pb.CheckMarkRequest(mark=head))
+        return response.contained
 
     assert await contained(mark)
     ahead = LedgerHead(population=POPULATION, sequence=statement.sequence + 1, entry_hash=b"?" * 32)
@@ -324,7 +325,9 @@ async def test_a_preview_tells_what_a_payment_would_do(scene: Scene) -> None:
 
     async def preview(asked: pb.ReserveQueryRequest) -> pb.PreviewQueryResponse:
         with calling_as(ADA):
-            return await scene.first.gateway.PreviewQuery(pb.PreviewQueryRequest(query=asked.query))
+            request = pb.PreviewQueryRequest(query=asked.query)
+            response: pb.PreviewQueryResponse = await scene.first.gateway.PreviewQuery(request)
+        return response
 
     asked = question(1, picos=10)
     seen = await preview(asked)

@@ -192,10 +192,29 @@ async def test_an_address_that_names_no_store_is_refused(url: str) -> None:
         await open_stores(url)
 
 
+async def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("not a database, but long enough to look at " * 50)
+    for path in (tmp_path / "text.db", tmp_path / "text.db" / "below"):
+        with pytest.raises(StoreUnavailable, match="cannot be opened"):
+            await open_stores(f"sqlite://{path}")
+
+
+async def test_sqlite_reads_do_not_wait_for_a_commit(tmp_path: Path) -> None:
+    stores = await open_stores(f"sqlite://{tmp_path / 'a.db'}")
+    assert await stores.ledger.append(entry(0))
+    gate = threading.Event()
+    held = asyncio.create_task(stores._threads.run(lambda _: gate.wait(), writes=True))  # type: ignore[attr-defined]
+    await asyncio.sleep(0.05)
+    assert len(await asyncio.wait_for(stores.ledger.read(POPULATION, 0, 1), 5)) == 1
+    gate.set()
+    await held
+    await stores.close()
+
+
 async def test_sqlite_writes_of_many_tasks_share_a_commit(tmp_path: Path) -> None:
     stores = await open_stores(f"sqlite://{tmp_path / 'a.db'}")
     gate = threading.Event()
-    thread = stores._thread  # type: ignore[attr-defined]
+    thread = stores._threads._writing  # type: ignore[attr-defined]
     commits: list[str] = []
     thread._connection.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
     held = asyncio.create_task(thread.run(lambda _: gate.wait(), writes=False))
@@ -211,7 +230,7 @@ async def test_sqlite_writes_of_many_tasks_share_a_commit(tmp_path: Path) -> Non
 
 async def test_sqlite_failure_reaches_every_caller_and_leaves_nothing(tmp_path: Path) -> None:
     stores = await open_stores(f"sqlite://{tmp_path / 'a.db'}")
-    thread = stores._thread  # type: ignore[attr-defined]
+    thread = stores._threads._writing  # type: ignore[attr-defined]
     gate = threading.Event()
 
     def broken(_: sqlite3.Connection) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -313,7 +314,7 @@ async def interleave(operations: list[Operation], seed: int, faults: float) -> N
     store, clock = FaultyStore(chance, faults), SteppingClock()
     replicas = [replica(store, clock), replica(store, clock)]
     for grant in GRANTS:
-        await persist(lambda grant=grant: grant.run(replicas[0]))
+        await persist(partial(grant.run, replicas[0]))
 
     async def one(operation: Operation) -> Any:
         for _ in range(chance.randrange(12)):
@@ -362,7 +363,7 @@ async def test_two_hundred_at_once_on_a_limit_for_twenty() -> None:
     for grant in (Limiting(ScopeKey(), 20 * 7 + 6, 1), Limiting(ScopeKey(analyst="users/ada"), 10**6, 2)):
         await grant.run(replicas[0])
     asking = [Reserving(n, "users/ada", "", n, 7, False) for n in range(200)]
-    answers = await asyncio.gather(*(persist(lambda n=n: asking[n].run(replicas[n % 2])) for n in range(200)))
+    answers = await asyncio.gather(*(persist(partial(asking[n].run, replicas[n % 2])) for n in range(200)))
     outcomes = Counter(each if isinstance(each, str) else "paid" for each in answers)
     assert outcomes == {"paid": 20, "BUDGET_EXHAUSTED": 180}
     assert PlainReading(store.entries, store.sides).spent[("", "", "")] == 140

@@ -35,6 +35,7 @@ from sfumato_accountant.catalog.users import Identities, UserRules
 from sfumato_accountant.stores.ports import RecordStore
 from sfumato_mesh.caller import Caller, calling_as
 from sfumato_mesh.clock import Clock
+from sfumato_mesh.refusal import Refusal
 from sfumato_mesh.server import ServerLike
 from sfumato_mesh.v1.catalog_service_pb2_grpc import add_CatalogServiceServicer_to_server
 
@@ -118,10 +119,17 @@ class Catalog:
         return await self._users.live(name) is not None
 
     async def bootstrap(self, issuer: str, subject: str) -> None:
-        """Register users/admin as administrator for an identity, if no user was ever registered."""
+        """Register users/admin as administrator for an identity, if no user was ever registered.
+
+        Replicas that start together all try; one does it.
+        """
         if not await self._users.is_empty():
             return
         roles = [RoleBinding(role=ROLE_ADMINISTRATOR)]
         user = User(display_name="Administrator", issuer=issuer, subject=subject, roles=roles)
         with calling_as(Caller(service="accountant", user="", roles=((ROLE_ADMINISTRATOR, ""),))):
-            await self._user_administration.create(_FIRST_USER, user, validate_only=False)
+            try:
+                await self._user_administration.create(_FIRST_USER, user, validate_only=False)
+            except Refusal as refusal:
+                if refusal.reason != "RESOURCE_EXISTS" or await self._users.is_empty():
+                    raise

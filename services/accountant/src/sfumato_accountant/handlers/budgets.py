@@ -24,12 +24,11 @@ DELTA_DEFAULT: Final = 10**12
 def grant_message(population: str, scope: ScopeKey, fold: Fold) -> grant_pb2.Grant:
     """Return the grant of a scope that has one."""
     facts = fold.grants[scope]
-    frozen_at = fold.frozen.get(scope)
     grant = grant_pb2.Grant(
         name=scope.grant_name(population),
         scope=scope.to_proto(population),
         limit=facts.limit,
-        frozen=frozen_at is not None,
+        frozen=scope in fold.frozen,
         sequence=facts.sequence,
         etag=grant_etag(population, scope, fold),
     )

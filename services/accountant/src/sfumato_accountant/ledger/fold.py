@@ -92,7 +92,7 @@ class PaidQuery:
 
 @dataclass(frozen=True, slots=True)
 class GrantFacts:
-    """A scope's limit."""
+    """A scope's limit, and where the grant last changed: by a limit, or by a freeze."""
 
     limit: charge_pb2.LossLimit
     sequence: int
@@ -197,10 +197,7 @@ class Fold:
                 self._set(self.grants, fact.scope, GrantFacts(fact.limit, sequence, at))
                 self._set(self.acts, event.salt, Act(fact.scope, sequence))
             case Frozen() as fact:
-                if fact.frozen:
-                    self._set(self.frozen, fact.scope, sequence)
-                else:
-                    self._remove(self.frozen, fact.scope)
+                self._freeze(fact, sequence, at)
                 self._set(self.acts, event.salt, Act(fact.scope, sequence))
 
     def _begin(self, fact: Genesis, sequence: int, at: datetime) -> None:
@@ -275,6 +272,15 @@ class Fold:
         self._pay(fact.scopes)
         payers = self.payers[source.query_id].union(scope for scope, _ in fact.scopes)
         self._set(self.payers, source.query_id, payers)
+
+    def _freeze(self, fact: Frozen, sequence: int, at: datetime) -> None:
+        if fact.frozen:
+            self._set(self.frozen, fact.scope, sequence)
+        else:
+            self._remove(self.frozen, fact.scope)
+        grant = self.grants.get(fact.scope)
+        if grant is not None:
+            self._set(self.grants, fact.scope, replace(grant, sequence=sequence, at=at))
 
     def _pay(self, scopes: ScopeLosses) -> None:
         for scope, loss in scopes:

@@ -13,8 +13,7 @@ from sfumato_mesh.refusals import etag_mismatch
 
 def grant_etag(population: str, scope: ScopeKey, fold: Fold) -> str:
     """Return what changes with every change of a grant (its limit, its being frozen), not with spending."""
-    positions = f"{fold.grants[scope].sequence} {fold.frozen.get(scope, -1)}"
-    return sha256(f"{scope.grant_name(population)}\n{positions}".encode()).hex()[:16]
+    return sha256(f"{scope.grant_name(population)}\n{fold.grants[scope].sequence}".encode()).hex()[:16]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """SQLite: one file, write-ahead log, full sync. For one machine; several processes may share the file.
 
-All statements run in one dedicated thread (sqlite3 blocks). What waits there is run together: every write that has
-queued up while the disk was busy goes into one transaction, so one fsync pays for all of them. Each operation keeps
-its own outcome, and learns it only after that commit.
+All statements run in two dedicated threads (sqlite3 blocks): one writes, one reads what is committed, so that reads
+never wait for a disk. What waits in a thread is run together: every write that has queued up while the disk was busy
+goes into one transaction, so one fsync pays for all of them. Each operation keeps its own outcome, and learns it only
+after that commit.
 """
 
 import asyncio
@@ -52,12 +53,12 @@ class _Operation(Generic[T]):
 
 
 class SqliteThread:
-    """The thread that owns the connection."""
+    """A thread that owns a connection."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._queue: queue.SimpleQueue[_Operation[Any] | None] = queue.SimpleQueue()
-        self._connection = self._connect()
+        self._connection = _connect(path)
         self._thread = threading.Thread(target=self._serve, name="sqlite", daemon=True)
         self._closed = False
         self._thread.start()
@@ -83,16 +84,6 @@ class SqliteThread:
             self._closed = True
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
-
-    def _connect(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(
-            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        _open_schema(connection)
-        return connection
 
     def _serve(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -133,6 +124,38 @@ class SqliteThread:
             self._connection.execute("ROLLBACK")
 
 
+class SqliteThreads:
+    """The two threads of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._writing = SqliteThread(path)
+        self._reading = SqliteThread(path)
+
+    async def run(self, operation: Callable[[sqlite3.Connection], T], *, writes: bool) -> T:
+        """Run an operation in the thread that it belongs to; see SqliteThread.run."""
+        return await (self._writing if writes else self._reading).run(operation, writes=writes)
+
+    async def close(self) -> None:
+        """Finish what is queued, and close the file."""
+        await self._reading.close()
+        await self._writing.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open the file. Raises StoreUnavailable, with what SQLite says of it, and StoreVersionUnknown."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(
+            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        _open_schema(connection)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreUnavailable(f"{path} cannot be opened: {error}") from error
+    return connection
+
+
 def _deliver(outcomes: list[tuple[_Operation[Any], Any, Exception | None]]) -> None:
     """Hand results to the event loops, one wake-up a loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Operation[Any], Any, Exception | None]]] = {}
@@ -171,8 +194,8 @@ def _open_schema(connection: sqlite3.Connection) -> None:
 class SqliteLedgerStore:
     """LedgerStore on SQLite."""
 
-    def __init__(self, thread: SqliteThread) -> None:
-        self._thread = thread
+    def __init__(self, threads: SqliteThreads) -> None:
+        self._threads = threads
 
     async def append(self, entry: StoredEntry, sides: Sequence[Side] = ()) -> bool:
         """Insert an entry and its sides in one transaction; see LedgerStore."""
@@ -184,7 +207,7 @@ class SqliteLedgerStore:
                 connection.executemany("INSERT INTO sides VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
             return connection.execute("INSERT INTO entries VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row).rowcount == 1
 
-        return await self._thread.run(run, writes=True)
+        return await self._threads.run(run, writes=True)
 
     async def read(self, population: str, start_sequence: int, limit: int) -> list[StoredEntry]:
         """Read a part of a chain; see LedgerStore."""
@@ -193,7 +216,7 @@ class SqliteLedgerStore:
         def run(connection: sqlite3.Connection) -> list[str]:
             return [body for (body,) in connection.execute(statement, (population, start_sequence, limit))]
 
-        return [entry_from_json(body) for body in await self._thread.run(run, writes=False)]
+        return [entry_from_json(body) for body in await self._threads.run(run, writes=False)]
 
     async def put_side(self, side: Side) -> bytes | None:
         """Put a side record if absent; see LedgerStore."""
@@ -207,7 +230,7 @@ class SqliteLedgerStore:
             found = connection.execute("SELECT body FROM sides WHERE kind = ? AND id = ?", (side.kind.value, side.id))
             return bytes(found.fetchone()[0])
 
-        return await self._thread.run(run, writes=True)
+        return await self._threads.run(run, writes=True)
 
     async def get_sides(self, kind: SideKind, ids: Sequence[str]) -> Mapping[str, bytes]:
         """Read side records; see LedgerStore."""
@@ -223,7 +246,7 @@ class SqliteLedgerStore:
                 found.update((id_, bytes(body)) for id_, body in connection.execute(statement, (kind.value, *part)))
             return found
 
-        return await self._thread.run(run, writes=False)
+        return await self._threads.run(run, writes=False)
 
     async def list_side_ids(self, kind: SideKind) -> list[str]:
         """List ids of side records; see LedgerStore."""
@@ -231,7 +254,7 @@ class SqliteLedgerStore:
         def run(connection: sqlite3.Connection) -> list[str]:
             return [id_ for (id_,) in connection.execute("SELECT id FROM sides WHERE kind = ? ORDER BY id", (kind,))]
 
-        return await self._thread.run(run, writes=False)
+        return await self._threads.run(run, writes=False)
 
     async def now(self) -> datetime | None:
         """Return None: SQLite has no clock of its own."""
@@ -241,8 +264,8 @@ class SqliteLedgerStore:
 class SqliteRecordStore:
     """RecordStore on SQLite."""
 
-    def __init__(self, thread: SqliteThread) -> None:
-        self._thread = thread
+    def __init__(self, threads: SqliteThreads) -> None:
+        self._threads = threads
 
     async def insert(self, kind: str, id: str, body: bytes, etag: str) -> bool:  # noqa: A002
         """Put a new document; see RecordStore."""
@@ -263,7 +286,7 @@ class SqliteRecordStore:
             row = connection.execute(statement, (kind, id)).fetchone()
             return None if row is None else Record(row[0], bytes(row[1]), row[2])
 
-        return await self._thread.run(run, writes=False)
+        return await self._threads.run(run, writes=False)
 
     async def list(self, kind: str, *, after: str = "", prefix: str = "", limit: int) -> list[Record]:
         """List documents; see RecordStore."""
@@ -274,7 +297,7 @@ class SqliteRecordStore:
             rows = connection.execute(statement, (kind, after, prefix, prefix + _LAST, limit))
             return [Record(id_, bytes(body), etag) for id_, body, etag in rows]
 
-        return await self._thread.run(run, writes=False)
+        return await self._threads.run(run, writes=False)
 
     async def delete(self, kind: str, id: str) -> bool:  # noqa: A002
         """Remove a document; see RecordStore."""
@@ -284,17 +307,17 @@ class SqliteRecordStore:
         def run(connection: sqlite3.Connection) -> bool:
             return connection.execute(statement, values).rowcount == 1
 
-        return await self._thread.run(run, writes=True)
+        return await self._threads.run(run, writes=True)
 
 
 class SqliteStores:
     """Both ports on one SQLite file."""
 
     def __init__(self, path: Path) -> None:
-        self._thread = SqliteThread(path)
-        self.ledger = SqliteLedgerStore(self._thread)
-        self.records = SqliteRecordStore(self._thread)
+        self._threads = SqliteThreads(path)
+        self.ledger = SqliteLedgerStore(self._threads)
+        self.records = SqliteRecordStore(self._threads)
 
     async def close(self) -> None:
         """Finish what is queued, and close the file."""
-        await self._thread.close()
+        await self._threads.close()

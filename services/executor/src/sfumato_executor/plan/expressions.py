@@ -34,6 +34,8 @@ class ValueType:
     lower: int | float | None = None
     upper: int | float | None = None
     categories: tuple[str, ...] = ()
+    length: int = 0
+    """Most characters of a TEXT column; 0: not said."""
 
 
 Value = bool | int | float | str | None
@@ -60,8 +62,14 @@ class Constant:
 class Apply:
     """A function of the closed list. `function` is a number of `sfumato.v1.Function`.
 
-    `otherwise` is the result where the function is not defined or its result leaves the proved range; a Constant of
-    the node's type, null if the plan said none. `time_unit` is a number of `sfumato.v1.TimeUnit`, 0 for none.
+    `otherwise` is the result where the function is not defined or its result leaves the proved range: a Constant of
+    the node's type, null if the plan said none. It is None where it is proved that neither happens. `time_unit` is a
+    number of `sfumato.v1.TimeUnit`, 0 for none.
+
+    Arguments have one kind where the function mixes them (INTEGER is converted to REAL, DATE to TIMESTAMP, CATEGORY to
+    TEXT), and literals of ROUND, POWER, CLIP, PREFIX, STARTS_WITH, … are Constants. FLOOR and CEIL of a REAL are
+    INTEGER if the range allows, else REAL; ROUND and POWER are REAL. TIME_DIFFERENCE in years, quarters and months
+    counts whole calendar units (day and time of day included), towards zero.
     """
 
     function: int
@@ -82,7 +90,12 @@ class Choose:
 
 @dataclass(frozen=True)
 class Convert:
-    """A cast; `otherwise` (a Constant, may be null) where the value does not fit."""
+    """A cast; `otherwise` (a Constant, may be null) where the value does not fit the range of `type`.
+
+    Pairs that occur: BOOLEAN to INTEGER or REAL (0, 1); INTEGER to BOOLEAN (not 0), REAL; REAL to INTEGER (towards
+    zero); DATE to TIMESTAMP (midnight) and back (its day); BOOLEAN ("true", "false"), INTEGER (decimal), CATEGORY to
+    TEXT; TEXT and CATEGORY to INTEGER or REAL (what is no number becomes `otherwise`).
+    """
 
     value: "Expression"
     type: ValueType

@@ -49,7 +49,9 @@ class VectorKind(enum.Enum):
     ROWS = "rows"  # rows where `value` is not null (all rows if there is no value)
     UNITS = "units"  # privacy units with a row in the group
     SUM = "sum"  # Σ clamp(round((x − offset) / step), low, high) over rows where x is not null
-    BINS = "bins"  # rows in each of `bins` bins: (key, bin), bin fastest; `value` is an INTEGER from 0 to bins − 1
+    BINS = "bins"  # rows in each of `bins` bins: (key, bin), bin fastest; rows where `value` is null are in none.
+    # `value` is an INTEGER from 0 to bins − 1, a BOOLEAN (false 0, true 1) or a CATEGORY (its place in `categories`).
+    # For NOISY_MAX it is a Bucket whose inner edges lie one float above the candidates: bin = #(candidates < x).
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,10 @@ class MeasureKind(enum.Enum):
 class Output:
     """How one measure of the plan is read from draws.
 
-    COUNT, COUNT_UNITS, HISTOGRAM: noisy integers of `draws[0]`. SUM: step·noisy + offset·0 of `draws[0]`.
+    COUNT, COUNT_UNITS, HISTOGRAM: noisy integers of `draws[0]`. SUM: step·noisy of `draws[0]` (offset 0).
     MEAN: clamp(offset + step·S̃/max(C̃, 1), lower, upper), S̃ of `draws[0]` (centred), C̃ of `draws[1]`.
-    QUANTILE: candidate of `draws[0]`.
+    QUANTILE: candidate of `draws[0]`. Arrow columns of the answer: `plan.answer.answer_schema`. Outputs stand in the
+    order of the plan; several may read one draw.
     """
 
     alias: str
@@ -138,6 +141,8 @@ class Output:
     upper: float = 0.0
     unit: str = ""
     bin_labels: tuple[str, ...] = ()
+    weight: int = 1
+    """Share of the loss as the plan said it; shown in the canonical plan, already spent in the scales."""
 
 
 class KeyDomain(enum.Enum):
@@ -160,7 +165,8 @@ class Key:
 class Program:
     """Everything that execution needs, and everything that a quote says.
 
-    `public_keys` are sorted, unique rows of constants (None is the null key), in the order of `keys`. `draws` are in
+    `public_keys` are unique rows of constants (None is the null key), in the order of `keys`, sorted column by column:
+    null last, texts by code point, false before true (`plan.keys.key_rank`). `draws` are in
     canonical order: equal digests have equal draws. With THRESHOLD keys `draws[0]` finds the keys and the others are
     asked on the released keys.
     """
@@ -179,3 +185,5 @@ class Program:
     """SHA-256 of the canonical form with noise and engine; 32 bytes."""
     notes: tuple[str, ...]
     max_rows: int
+    threshold_weight: int = 0
+    """Share of the loss that finds keys, as the plan said it; 0 where keys are public."""

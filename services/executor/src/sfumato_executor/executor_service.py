@@ -1,0 +1,135 @@
+# ruff: noqa: ARG002, N802  (names and arguments are those of the contract)
+"""ExecutorService: prices, takes tasks, reads releases, rehearses. Holds no data credentials."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+import pyarrow as pa
+
+from sfumato.v1 import ledger_pb2, query_pb2
+from sfumato.v1.arrow_pb2 import ArrowBatch
+from sfumato_executor.accepting import Acceptance
+from sfumato_executor.engine import FrontEngine
+from sfumato_executor.queue import QueueUnavailableError, TaskQueue
+from sfumato_executor.reading import ReleaseReader
+from sfumato_executor.refusals import ledger_behind, row_out_of_range
+from sfumato_executor.releases.marks import Mark, MarkConflictError, MarkUnreadableError
+from sfumato_executor.releases.objects import StoreUnavailableError
+from sfumato_executor.streaming import TARGET_BYTES, batch_messages, schema_message
+from sfumato_executor.telling import MarkRaiser
+from sfumato_mesh.refusals import service_unavailable
+from sfumato_mesh.server import ServerLike
+from sfumato_mesh.v1 import executor_service_pb2 as contract
+from sfumato_mesh.v1.executor_service_pb2_grpc import ExecutorServiceServicer, add_ExecutorServiceServicer_to_server
+
+_DUMMIES: Final = 2
+"""Dummy runs at once: each may hold a million rows."""
+
+
+class ExecutorHandlers(ExecutorServiceServicer):
+    """The methods, over the parts that do the work. For one event loop."""
+
+    def __init__(
+        self,
+        engine: FrontEngine,
+        acceptance: Acceptance,
+        queue: TaskQueue,
+        reader: ReleaseReader,
+        marks: MarkRaiser,
+    ) -> None:
+        self._engine = engine
+        self._acceptance = acceptance
+        self._queue = queue
+        self._reader = reader
+        self._marks = marks
+        self._dummies = asyncio.Semaphore(_DUMMIES)
+
+    def register(self, server: ServerLike) -> None:
+        """Add the service to a server."""
+        add_ExecutorServiceServicer_to_server(self, server)
+
+    async def Quote(self, request: contract.QuoteRequest, context: Any) -> contract.QuoteResponse:
+        """Price a task from what the request says of the dataset."""
+        record = request.record
+        quote = await asyncio.to_thread(self._engine.quote, request.task, record, tuple(request.group_sizes))
+        return contract.QuoteResponse(
+            quote=quote,
+            population=record.population.name,
+            datasets=[version.dataset for version in quote.data_versions],
+        )
+
+    async def CheckAccepting(
+        self, request: contract.CheckAcceptingRequest, context: Any
+    ) -> contract.CheckAcceptingResponse:
+        """Answer if tasks of a population are taken."""
+        await self._acceptance.check(request.population)
+        return contract.CheckAcceptingResponse()
+
+    async def Submit(self, request: contract.SubmitRequest, context: Any) -> contract.SubmitResponse:
+        """Queue an open query."""
+        try:
+            await asyncio.to_thread(self._queue.submit_query, request.query_id)
+        except QueueUnavailableError:
+            raise service_unavailable("executor") from None
+        return contract.SubmitResponse()
+
+    async def ReadRelease(
+        self, request: contract.ReadReleaseRequest, context: Any
+    ) -> AsyncIterator[contract.ReadReleaseResponse]:
+        """Stream an answer from a row on."""
+        table = await self._reader.read(request.query_id)
+        if request.start_row > table.num_rows:
+            raise row_out_of_range(table.num_rows)
+        yield contract.ReadReleaseResponse(schema=schema_message(table))
+        async for batch in _batches(table, request.start_row):
+            yield contract.ReadReleaseResponse(batch=batch)
+        yield contract.ReadReleaseResponse(row_count=table.num_rows)
+
+    async def RaiseMark(self, request: contract.RaiseMarkRequest, context: Any) -> contract.RaiseMarkResponse:
+        """Raise a population's mark."""
+        head = request.head
+        try:
+            mark = await self._marks.raise_to(Mark(head.population, head.sequence, head.entry_hash))
+        except StoreUnavailableError:
+            raise service_unavailable("executor") from None
+        except (MarkConflictError, MarkUnreadableError):
+            self._acceptance.forget(head.population)
+            raise ledger_behind(head.population) from None
+        return contract.RaiseMarkResponse(
+            mark=ledger_pb2.LedgerHead(population=mark.population, sequence=mark.sequence, entry_hash=mark.entry_hash)
+        )
+
+    async def RunDummy(
+        self, request: contract.RunDummyRequest, context: Any
+    ) -> AsyncIterator[contract.RunDummyResponse]:
+        """Rehearse a task on made-up rows."""
+        async with self._dummies:
+            table = await asyncio.to_thread(
+                self._engine.dummy, request.task, request.record, request.row_count, request.seed
+            )
+        yield _dummy_event(query_pb2.QueryEvent(schema=schema_message(table)))
+        async for batch in _batches(table, 0):
+            yield _dummy_event(query_pb2.QueryEvent(batch=batch))
+        query = query_pb2.Query(question=request.task.question)
+        complete = query_pb2.Complete(query=query, row_count=table.num_rows)
+        yield _dummy_event(query_pb2.QueryEvent(complete=complete))
+
+
+async def _batches(table: pa.Table, start_row: int) -> AsyncIterator[ArrowBatch]:
+    """Yield batches, each made when the one before has been taken; large ones off the event loop."""
+    batches: Iterator[ArrowBatch] = batch_messages(table, start_row)
+    if table.nbytes <= TARGET_BYTES // 8:  # cheaper to make than to hand to a thread
+        for small in batches:
+            yield small
+        return
+
+    def following() -> ArrowBatch | None:
+        return next(batches, None)
+
+    while (batch := await asyncio.to_thread(following)) is not None:
+        yield batch
+
+
+def _dummy_event(event: query_pb2.QueryEvent) -> contract.RunDummyResponse:
+    return contract.RunDummyResponse(event=event)

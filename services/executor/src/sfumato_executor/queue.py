@@ -1,0 +1,183 @@
+"""The queue between front and workers: Celery, and nothing of it outside this package.
+
+A message holds the id of a query or of a preparation and nothing else; whatever else a worker needs it reads from the
+accountant. Celery may lose a task or deliver it twice: the settler queues it again, and the first commit wins.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import kombu.exceptions
+from amqp.exceptions import AMQPError  # type: ignore[import-untyped]
+from celery import Celery
+from kombu.entity import Exchange, Queue
+from opentelemetry.instrumentation.celery import CeleryInstrumentor
+
+RUN_QUERY: Final = "sfumato.run_query"
+PREPARE: Final = "sfumato.prepare"
+WAKE: Final = "sfumato.wake"
+"""Does nothing: ends a worker's wait for a message, so that it sees that it shall stop."""
+
+_MEMORY: Final = "memory://"
+_MEMORY_NAMED: Final = "memory://localhost/"
+"""The same; kombu warns of a URL without a host."""
+_AMQP: Final = ("amqp://", "amqps://", "pyamqp://")
+_CONNECT_SECONDS: Final = 2.0
+_PUBLISH_POLICY: Final = {"max_retries": 2, "interval_start": 0.0, "interval_step": 0.1, "interval_max": 0.2}
+
+
+class QueueUnavailableError(Exception):
+    """The broker cannot be reached now. Carries no text of a library: it may hold a password."""
+
+
+@dataclass(frozen=True)
+class QueueNames:
+    """The two queues; a prefix keeps meshes apart that share a broker (or, with memory://, a process)."""
+
+    queries: str
+    preparations: str
+
+    @classmethod
+    def of_prefix(cls, prefix: str) -> "QueueNames":
+        """Return the names under a prefix."""
+        return cls(f"{prefix}.queries", f"{prefix}.preparations")
+
+
+def make_app(broker_url: str, prefix: str) -> Celery:
+    """Return the Celery application for a broker: JSON only, no results, acknowledged late, one task ahead a slot.
+
+    Over AMQP the queues are quorum queues and a publication returns when the broker has confirmed it. Over memory://
+    front and worker share one process and one application; Celery's own polling interval there is a second.
+    """
+    if broker_url == _MEMORY:
+        broker_url = _MEMORY_NAMED
+    app = Celery("sfumato_executor", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        event_serializer="json",
+        result_backend=None,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_publish_retry_policy=_PUBLISH_POLICY,
+        task_create_missing_queues=False,
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_timeout=_CONNECT_SECONDS,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options=_transport_options(broker_url),
+        task_queues=_queues(QueueNames.of_prefix(prefix), quorum=broker_url.startswith(_AMQP)),
+        task_default_queue=QueueNames.of_prefix(prefix).queries,
+        task_default_exchange=prefix,
+        task_routes={
+            RUN_QUERY: {"queue": QueueNames.of_prefix(prefix).queries},
+            PREPARE: {"queue": QueueNames.of_prefix(prefix).preparations},
+        },
+    )
+    return app
+
+
+def register_tasks(app: Celery, run_query: Callable[[str], None], prepare: Callable[[str], None]) -> None:
+    """Bind what workers do to the tasks' names. Neither function may raise: what went wrong is theirs to log."""
+    # shared=False: else Celery would give these functions to every other application of the process
+
+    def run_query_task(query_id: str) -> None:
+        run_query(query_id)
+
+    def prepare_task(preparation_id: str) -> None:
+        prepare(preparation_id)
+
+    def wake_task() -> None:
+        return None
+
+    app.task(name=RUN_QUERY, shared=False)(run_query_task)
+    app.task(name=WAKE, shared=False)(wake_task)
+    app.task(name=PREPARE, shared=False)(prepare_task)
+
+
+def instrument() -> None:
+    """Let traces go with tasks: the caller's context travels in a header of the message. May be called again."""
+    instrumentor = CeleryInstrumentor()  # type: ignore[no-untyped-call]
+    if not instrumentor.is_instrumented_by_opentelemetry:
+        instrumentor.instrument()
+
+
+class TaskQueue:
+    """The front's side of the queue. Blocking: call it off the event loop. Threads may share it."""
+
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+
+    @property
+    def volatile(self) -> bool:
+        """Whether queued tasks die with this process."""
+        return str(self.app.conf.broker_url).startswith(_MEMORY)
+
+    def submit_query(self, query_id: str) -> None:
+        """Queue an open query.
+
+        Raises:
+            QueueUnavailableError: it may or may not be queued.
+        """
+        self._send(RUN_QUERY, query_id)
+
+    def submit_preparation(self, preparation_id: str) -> None:
+        """Queue an open preparation.
+
+        Raises:
+            QueueUnavailableError: it may or may not be queued.
+        """
+        self._send(PREPARE, preparation_id)
+
+    def check_reachable(self) -> None:
+        """Return if the broker answers now and both queues are there; they are made if they are missing.
+
+        Raises:
+            QueueUnavailableError: it does not.
+        """
+        try:
+            with self.app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=_CONNECT_SECONDS)
+                with connection.channel() as channel:
+                    for queue in self.app.conf.task_queues:
+                        queue.bind(channel).declare()
+        except _AWAY:
+            raise QueueUnavailableError("the queue is away") from None
+
+    def close(self) -> None:
+        """Give up pooled connections."""
+        self.app.close()
+
+    def _send(self, name: str, identifier: str) -> None:
+        try:
+            # argsrepr: what the message's header, and with it Celery's own logs, show of the arguments.
+            self.app.send_task(name, args=(identifier,), argsrepr=identifier, ignore_result=True)
+        except _AWAY:
+            raise QueueUnavailableError("the queue is away") from None
+
+
+_AWAY: Final = (OSError, AMQPError, kombu.exceptions.KombuError)
+
+
+def _queues(names: QueueNames, *, quorum: bool) -> list[Queue]:
+    arguments = {"x-queue-type": "quorum"} if quorum else None
+    return [_queue(name, arguments) for name in (names.queries, names.preparations)]
+
+
+def _queue(name: str, arguments: dict[str, str] | None) -> Queue:
+    exchange = Exchange(name, type="direct", durable=True)  # type: ignore[no-untyped-call]
+    return Queue(name, exchange, routing_key=name, queue_arguments=arguments)  # type: ignore[no-untyped-call]
+
+
+def _transport_options(broker_url: str) -> dict[str, Any]:
+    if broker_url.startswith(_MEMORY):
+        return {"polling_interval": 0.001}
+    if broker_url.startswith(_AMQP):
+        return {"confirm_publish": True}
+    return {"socket_timeout": _CONNECT_SECONDS, "socket_connect_timeout": _CONNECT_SECONDS}

@@ -1,0 +1,365 @@
+"""What the front does before anything leaves: marks, acceptance, digests."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pyarrow as pa
+import pytest
+
+from sfumato.v1.ledger_pb2 import LedgerHead
+from sfumato.v1.quote_pb2 import DataVersion, Quote
+from sfumato_executor.accepting import Acceptance
+from sfumato_executor.executor_service import ExecutorHandlers
+from sfumato_executor.plan.program import Bounding, KeyDomain, Loss, Program
+from sfumato_executor.queue import QueueUnavailableError
+from sfumato_executor.reading import ReleaseReader
+from sfumato_executor.releases.marks import Mark, MarkConflictError, Marks
+from sfumato_executor.releases.objects import StoreUnavailableError
+from sfumato_executor.releases.opening import Stores, open_stores
+from sfumato_executor.releases.sealing import digest_of, seal
+from sfumato_executor.telling import MarkRaiser
+from sfumato_mesh.refusal import MESH_DOMAIN, Refusal
+from sfumato_mesh.v1 import executor_service_pb2 as contract
+from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
+from sfumato_mesh.v1.reservation_pb2 import Reservation
+
+POPULATION = "populations/palmer"
+HASH = bytes(range(32))
+QUERY, ATTEMPT = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
+PROGRAM = Program(
+    dataset="datasets/penguins",
+    filter=None,
+    keys=(),
+    domain=KeyDomain.NONE,
+    public_keys=(),
+    bounding=Bounding(Bounding.Kind.ROW, 1, 1, None),
+    vectors=(),
+    draws=(),
+    outputs=(),
+    loss=Loss(1, None, 0),
+    digest=HASH,
+    notes=(),
+    max_rows=1 << 36,
+)
+
+
+@dataclass
+class Accountant:
+    """One reservation and one chain."""
+
+    present: Reservation = field(default_factory=Reservation)
+    contained: bool = True
+    checks: list[LedgerHead] = field(default_factory=list)
+
+    async def reservation(self, query_id: str) -> Reservation:
+        assert query_id == QUERY
+        return self.present
+
+    async def dataset_record(self, name: str, version: int) -> DatasetRecord:
+        assert (name, version) == ("datasets/penguins", 3)
+        return DatasetRecord()
+
+    async def contains(self, mark: LedgerHead) -> bool:
+        self.checks.append(mark)
+        return self.contained
+
+
+class Engine:
+    """Renders the first draw as a measure."""
+
+    program = PROGRAM
+
+    def price(self, task: Any, record: Any) -> Program:
+        return self.program
+
+    def render(self, program: Program, release: pa.Table, confidence: float) -> pa.Table:
+        return pa.table({"n": release["draw_0"], "n.lower": [confidence] * release.num_rows})
+
+    def quote(self, task: Any, record: DatasetRecord, group_sizes: tuple[int, ...]) -> Quote:
+        return Quote(data_versions=[DataVersion(dataset="datasets/penguins", version=3)], notes=[str(group_sizes)])
+
+    def dummy(self, task: Any, record: DatasetRecord, row_count: int, seed: int) -> pa.Table:
+        return pa.table({"n": [row_count, int(seed)]})
+
+
+@dataclass
+class Queue:
+    away: bool = False
+    submitted: list[str] = field(default_factory=list)
+    checks: int = 0
+
+    def check_reachable(self) -> None:
+        self.checks += 1
+        if self.away:
+            raise QueueUnavailableError("away")
+
+    def submit_query(self, query_id: str) -> None:
+        self.check_reachable()
+        self.submitted.append(query_id)
+
+
+@dataclass
+class Front:
+    """The handlers over fakes and a real directory."""
+
+    stores: Stores
+    accountant: Any = field(default_factory=Accountant)
+    engine: Any = field(default_factory=Engine)
+    queue: Any = field(default_factory=Queue)
+    time: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.marks = MarkRaiser(self.stores.marks)
+        self.acceptance = Acceptance(
+            self.queue, self.stores.releases, self.stores.marks, self.accountant, lambda: self.time
+        )
+        reader = ReleaseReader(self.accountant, self.stores.releases, self.marks, self.engine)
+        self.handlers = ExecutorHandlers(self.engine, self.acceptance, self.queue, reader, self.marks)
+
+    async def read(self, start_row: int = 0) -> list[contract.ReadReleaseResponse]:
+        request = contract.ReadReleaseRequest(query_id=QUERY, start_row=start_row)
+        context: Any = None
+        return [each async for each in self.handlers.ReadRelease(request, context)]
+
+    def commit(self, rows: int = 3, **changes: Any) -> bytes:
+        """Seal a release and let the ledger say that it was committed."""
+        sealed = seal(pa.table({"draw_0": pa.array(range(rows), pa.int64())}), HASH)
+        self.stores.releases.put_if_absent(QUERY, ATTEMPT, sealed)
+        present = Reservation(
+            state=Reservation.STATE_COMMITTED,
+            attempt=ATTEMPT,
+            release_query_id=QUERY,
+            release_digest=digest_of(sealed),
+            terminal_sequence=7,
+            data_versions=[DataVersion(dataset="datasets/penguins", version=3)],
+        )
+        present.claim.query_id = QUERY
+        present.claim.population = POPULATION
+        present.claim.task.confidence = 0.95
+        present.receipt.statement.entry_hash = HASH
+        present.MergeFrom(Reservation(**changes))
+        self.accountant.present = present
+        return sealed
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Front:
+    return Front(open_stores(str(tmp_path), cache=tmp_path / "cache", credentials=None, credentials_name=""))
+
+
+async def _refused(call: Callable[[], Any]) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        await call()
+    return caught.value
+
+
+async def test_a_release_is_read_and_its_position_marked(front: Front) -> None:
+    front.commit()
+    schema, batch, end = await front.read()
+    assert schema.WhichOneof("kind") == "schema"
+    assert (batch.batch.row_count, end.row_count) == (3, 3)
+    answer = pa.ipc.read_record_batch(
+        pa.py_buffer(batch.batch.serialized_record_batch),
+        pa.ipc.read_schema(pa.py_buffer(schema.schema.serialized_schema)),
+    )
+    assert answer.to_pydict() == {"n": [0, 1, 2], "n.lower": [0.95] * 3}
+    assert front.stores.marks.get(POPULATION) == Mark(POPULATION, 7, HASH)
+
+
+async def test_a_shared_query_reads_the_release_it_shares(front: Front) -> None:
+    front.commit()
+    front.accountant.present.state = Reservation.STATE_SHARED
+    front.accountant.present.terminal_sequence = 9
+    assert len(await front.read()) == 3
+    mark = front.stores.marks.get(POPULATION)
+    assert mark is not None
+    assert mark.sequence == 9
+
+
+async def test_nothing_leaves_before_the_mark_is_raised(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    front.commit()
+
+    def away(_: Mark) -> Mark:
+        raise StoreUnavailableError("away")
+
+    monkeypatch.setattr(front.stores.marks, "raise_to", away)
+    refusal = await _refused(front.read)
+    assert (refusal.reason, refusal.domain) == ("RELEASE_STORE_UNAVAILABLE", MESH_DOMAIN)
+
+
+async def test_a_rewritten_chain_is_not_told(front: Front) -> None:
+    front.commit()
+    front.stores.marks.raise_to(Mark(POPULATION, 7, bytes(32)))
+    assert (await _refused(front.read)).reason == "LEDGER_BEHIND"
+
+
+@pytest.mark.parametrize("spoil", ["missing", "changed", "digest"])
+async def test_other_bytes_are_never_told_and_never_drawn_again(front: Front, spoil: str, tmp_path: Path) -> None:
+    front.commit()
+    [path] = (tmp_path / "releases").rglob(f"{QUERY}.{ATTEMPT}")
+    if spoil == "missing":
+        path.unlink()
+    elif spoil == "changed":
+        data = bytearray(path.read_bytes())
+        data[100] ^= 1
+        path.write_bytes(bytes(data))
+    else:
+        front.accountant.present.release_digest = bytes(32)
+    refusal = await _refused(front.read)
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.DATA_LOSS, "RELEASE_TAMPERED")
+
+
+async def test_a_release_of_another_plan_is_not_rendered(front: Front) -> None:
+    front.commit()
+    front.engine.program = replace(PROGRAM, digest=bytes(32))
+    assert (await _refused(front.read)).reason == "RELEASE_TAMPERED"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [(Reservation.STATE_CHARGED, "QUERY_FAILED"), (Reservation.STATE_OPEN, "RELEASE_STORE_UNAVAILABLE")],
+)
+async def test_only_what_was_committed_is_read(front: Front, state: "Reservation.State.ValueType", reason: str) -> None:
+    front.commit()
+    front.accountant.present.state = state
+    assert (await _refused(front.read)).reason == reason
+
+
+async def test_going_on_at_a_row(front: Front) -> None:
+    front.commit(rows=3)
+    kinds = [each.WhichOneof("kind") for each in await front.read(3)]
+    assert kinds == ["schema", "row_count"]
+    [_, batch, _] = await front.read(2)
+    assert (batch.batch.start_offset, batch.batch.row_count) == (2, 1)
+    refusal = await _refused(lambda: front.read(4))
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.OUT_OF_RANGE, "ROW_OUT_OF_RANGE")
+    assert refusal.metadata["row_count"] == "3"
+
+
+async def test_a_large_answer_comes_in_batches(front: Front) -> None:
+    front.commit(rows=400_000)
+    batches = [each.batch for each in await front.read() if each.WhichOneof("kind") == "batch"]
+    assert len(batches) > 5
+    assert sum(each.row_count for each in batches) == 400_000
+
+
+async def test_accepting_is_asked_once_a_second(front: Front) -> None:
+    front.stores.marks.raise_to(Mark(POPULATION, 4, HASH))
+    await asyncio.gather(*(front.acceptance.check(POPULATION) for _ in range(20)))
+    assert (front.queue.checks, len(front.accountant.checks)) == (1, 1)
+    assert front.accountant.checks[0] == LedgerHead(population=POPULATION, sequence=4, entry_hash=HASH)
+    front.time = 1.5
+    await front.acceptance.check(POPULATION)
+    assert front.queue.checks == 2
+
+
+async def test_a_fresh_population_has_no_mark_to_check(front: Front) -> None:
+    front.accountant.contained = False
+    await front.acceptance.check(POPULATION)
+    assert front.accountant.checks == []
+
+
+async def test_queue_away(front: Front) -> None:
+    front.queue.away = True
+    refusal = await _refused(lambda: front.acceptance.check(POPULATION))
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "NOT_ACCEPTING")
+    assert refusal.retry_after is not None
+    front.queue.away = False
+    await front.acceptance.check(POPULATION)
+
+
+async def test_store_away(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise StoreUnavailableError("away")
+
+    monkeypatch.setattr(front.stores.releases, "check_writable", away)
+    assert (await _refused(lambda: front.acceptance.check(POPULATION))).reason == "NOT_ACCEPTING"
+
+
+async def test_a_chain_without_its_mark_stays_closed(front: Front) -> None:
+    front.stores.marks.raise_to(Mark(POPULATION, 4, HASH))
+    front.accountant.contained = False
+    for _ in range(2):
+        assert (await _refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
+    assert len(front.accountant.checks) == 2
+
+
+async def test_a_spoilt_mark_keeps_the_population_closed(front: Front, tmp_path: Path) -> None:
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "marks" / "palmer.json").write_text("{}")
+    assert (await _refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
+
+
+async def test_marks_raised_at_once_cost_few_writes(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[int] = []
+    raise_to = Marks.raise_to
+
+    def counted(self: Marks, mark: Mark) -> Mark:
+        writes.append(mark.sequence)
+        return raise_to(self, mark)
+
+    monkeypatch.setattr(Marks, "raise_to", counted)
+    told = await asyncio.gather(*(front.marks.raise_to(Mark(POPULATION, seq, HASH)) for seq in range(100)))
+    assert all(mark.sequence >= seq for seq, mark in enumerate(told))
+    assert len(writes) <= 2
+    mark = front.stores.marks.get(POPULATION)
+    assert mark is not None
+    assert mark.sequence == 99
+    await front.marks.raise_to(Mark(POPULATION, 5, HASH))
+    assert len(writes) <= 2
+    with pytest.raises(MarkConflictError):
+        await front.marks.raise_to(Mark(POPULATION, 99, bytes(32)))
+
+
+async def test_raise_mark_answers_the_mark(front: Front) -> None:
+    context: Any = None
+    for sequence, expected in ((4, 4), (2, 4), (9, 9)):
+        head = LedgerHead(population=POPULATION, sequence=sequence, entry_hash=HASH)
+        response = await front.handlers.RaiseMark(contract.RaiseMarkRequest(head=head), context)
+        assert response.mark == LedgerHead(population=POPULATION, sequence=expected, entry_hash=HASH)
+
+
+async def test_a_forked_chain_closes_the_population_at_once(front: Front) -> None:
+    context: Any = None
+    await front.acceptance.check(POPULATION)
+    front.stores.marks.raise_to(Mark(POPULATION, 4, bytes(32)))
+    front.accountant.contained = False
+    request = contract.RaiseMarkRequest(head=LedgerHead(population=POPULATION, sequence=4, entry_hash=HASH))
+    assert (await _refused(lambda: front.handlers.RaiseMark(request, context))).reason == "LEDGER_BEHIND"
+    assert (await _refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
+
+
+async def test_submit(front: Front) -> None:
+    context: Any = None
+    await front.handlers.Submit(contract.SubmitRequest(query_id=QUERY), context)
+    assert front.queue.submitted == [QUERY]
+    front.queue.away = True
+    refusal = await _refused(lambda: front.handlers.Submit(contract.SubmitRequest(query_id=QUERY), context))
+    assert refusal.reason == "SERVICE_UNAVAILABLE"
+
+
+async def test_quote_names_who_pays(front: Front) -> None:
+    context: Any = None
+    record = DatasetRecord()
+    record.population.name = POPULATION
+    record.published.name = "datasets/penguins"
+    response = await front.handlers.Quote(contract.QuoteRequest(record=record, group_sizes=[100]), context)
+    assert response.population == POPULATION
+    assert list(response.datasets) == ["datasets/penguins"]
+    assert list(response.quote.notes) == ["(100,)"]
+
+
+async def test_a_dummy_run_comes_as_events(front: Front) -> None:
+    context: Any = None
+    request = contract.RunDummyRequest(row_count=10, seed=7)
+    request.task.question.sql.statement = "SELECT COUNT(*) FROM penguins"
+    events = [each.event async for each in front.handlers.RunDummy(request, context)]
+    assert [each.WhichOneof("kind") for each in events] == ["schema", "batch", "complete"]
+    assert events[-1].complete.row_count == 2
+    assert events[-1].complete.query.question == request.task.question
+    assert not events[-1].complete.query.name

@@ -1,0 +1,310 @@
+"""Settler and sweeper: what is queued again, charged, deleted and kept."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from sfumato_executor.queue import QueueUnavailableError
+from sfumato_executor.releases.opening import Stores, open_stores
+from sfumato_executor.settler import Leases, Settler
+from sfumato_executor.sweeper import Sweeper
+from sfumato_mesh.refusal import Refusal
+from sfumato_mesh.v1.catalog_service_pb2 import Preparation
+from sfumato_mesh.v1.reservation_pb2 import Reservation
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+AWAY = Refusal(grpc.StatusCode.UNAVAILABLE, "SERVICE_UNAVAILABLE", "away")
+LEASES = Leases(query=20 * SECOND, preparation=600 * SECOND)
+
+
+def identifier(index: int) -> str:
+    return str(uuid.UUID(int=index))
+
+
+@dataclass
+class HeldClock:
+    time: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.time
+
+
+@dataclass
+class Accountant:
+    """Reservations and preparations by id; those that are open are listed."""
+
+    reservations: dict[str, Reservation] = field(default_factory=dict)
+    preparations: dict[str, Preparation] = field(default_factory=dict)
+    charged: list[str] = field(default_factory=list)
+    refusal: Refusal | None = None
+    charge_refusal: Refusal | None = None
+    asked: int = 0
+
+    def add(
+        self,
+        index: int,
+        state: "Reservation.State.ValueType" = Reservation.STATE_OPEN,
+        *,
+        age: timedelta = timedelta(0),
+        attempt: str = "",
+    ) -> str:
+        reservation = Reservation(state=state, attempt=attempt)
+        reservation.claim.query_id = identifier(index)
+        reservation.create_time.FromDatetime(NOW - age)
+        reservation.give_up_time.FromDatetime(NOW - age + 60 * SECOND)
+        self.reservations[identifier(index)] = reservation
+        return identifier(index)
+
+    async def open_reservations(self) -> AsyncIterator[Reservation]:
+        if self.refusal is not None:
+            raise self.refusal
+        for reservation in list(self.reservations.values()):
+            if reservation.state == Reservation.STATE_OPEN:
+                yield reservation
+
+    async def open_preparations(self) -> AsyncIterator[Preparation]:
+        for preparation in list(self.preparations.values()):
+            if preparation.state == Preparation.STATE_OPEN:
+                yield preparation
+
+    async def charge(self, query_id: str) -> Reservation:
+        if self.charge_refusal is not None:
+            raise self.charge_refusal
+        self.charged.append(query_id)
+        self.reservations[query_id].state = Reservation.STATE_CHARGED
+        return self.reservations[query_id]
+
+    async def reservation(self, query_id: str) -> Reservation:
+        self.asked += 1
+        if self.refusal is not None:
+            raise self.refusal
+        if query_id not in self.reservations:
+            raise Refusal(grpc.StatusCode.NOT_FOUND, "RESERVATION_UNKNOWN", "unknown")
+        return self.reservations[query_id]
+
+    async def preparation(self, preparation_id: str) -> Preparation:
+        if preparation_id not in self.preparations:
+            raise Refusal(grpc.StatusCode.NOT_FOUND, "PREPARATION_UNKNOWN", "unknown")
+        return self.preparations[preparation_id]
+
+
+@dataclass
+class Queue:
+    volatile: bool = False
+    submitted: list[str] = field(default_factory=list)
+    away: bool = False
+
+    def submit_query(self, query_id: str) -> None:
+        if self.away:
+            raise QueueUnavailableError("away")
+        self.submitted.append(query_id)
+
+    submit_preparation = submit_query
+
+
+@dataclass
+class Bench:
+    accountant: Any = field(default_factory=Accountant)
+    queue: Any = field(default_factory=Queue)
+    clock: HeldClock = field(default_factory=HeldClock)
+
+    def __post_init__(self) -> None:
+        self.settler = Settler(self.accountant, self.queue, self.clock, LEASES, SECOND / 100)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+async def test_only_what_is_past_its_lease_is_queued_again(bench: Bench) -> None:
+    bench.accountant.add(1, age=19 * SECOND)
+    old = bench.accountant.add(2, age=20 * SECOND)
+    bench.accountant.add(3, Reservation.STATE_COMMITTED, age=30 * SECOND)
+    await bench.settler.settle()
+    assert bench.queue.submitted == [old]
+
+
+async def test_it_is_queued_once_a_lease(bench: Bench) -> None:
+    query = bench.accountant.add(1, age=20 * SECOND)
+    for _ in range(3):
+        await bench.settler.settle()
+        bench.clock.time += SECOND
+    assert bench.queue.submitted == [query]
+    bench.clock.time += 20 * SECOND
+    await bench.settler.settle()
+    assert bench.queue.submitted == [query, query]
+
+
+async def test_what_could_not_be_queued_is_tried_at_the_next_round(bench: Bench) -> None:
+    query = bench.accountant.add(1, age=20 * SECOND)
+    bench.queue.away = True
+    await bench.settler.settle()
+    bench.queue.away = False
+    await bench.settler.settle()
+    assert bench.queue.submitted == [query]
+
+
+async def test_given_up_when_its_time_is_over(bench: Bench) -> None:
+    query = bench.accountant.add(1, age=60 * SECOND)
+    bench.accountant.add(2, age=59 * SECOND)
+    await bench.settler.settle()
+    assert bench.accountant.charged == [query]
+    assert query not in bench.queue.submitted
+
+
+@pytest.mark.parametrize("reason", ["TOO_EARLY", "CANNOT_APPEND"])
+async def test_a_refused_charge_does_not_keep_others_waiting(bench: Bench, reason: str) -> None:
+    bench.accountant.add(1, age=60 * SECOND)
+    other = bench.accountant.add(2, age=30 * SECOND)
+    bench.accountant.charge_refusal = Refusal(grpc.StatusCode.FAILED_PRECONDITION, reason, "")
+    await bench.settler.settle()
+    assert bench.queue.submitted == [other]
+
+
+async def test_preparations_have_a_lease_of_their_own(bench: Bench) -> None:
+    for index, age in ((1, 599 * SECOND), (2, 600 * SECOND)):
+        preparation = Preparation(preparation_id=identifier(index), state=Preparation.STATE_OPEN)
+        preparation.create_time.FromDatetime(NOW - age)
+        bench.accountant.preparations[identifier(index)] = preparation
+    await bench.settler.settle()
+    assert bench.queue.submitted == [identifier(2)]
+
+
+async def _run_briefly(bench: Bench) -> None:
+    task = asyncio.create_task(bench.settler.run())
+    await asyncio.sleep(0.08)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_start_queues_what_died_with_the_process(bench: Bench) -> None:
+    fresh = bench.accountant.add(1)
+    bench.queue.volatile = True
+    await _run_briefly(bench)
+    assert bench.queue.submitted == [fresh]
+
+
+async def test_a_start_leaves_a_broker_its_messages(bench: Bench) -> None:
+    bench.accountant.add(1)
+    await _run_briefly(bench)
+    assert bench.queue.submitted == []
+
+
+async def test_a_start_without_accountant_queues_all_once_it_is_there(bench: Bench) -> None:
+    fresh = bench.accountant.add(1)
+    bench.queue.volatile = True
+    bench.accountant.refusal = AWAY
+    task = asyncio.create_task(bench.settler.run())
+    await asyncio.sleep(0.05)
+    bench.accountant.refusal = None
+    await asyncio.sleep(0.05)
+    task.cancel()
+    assert bench.queue.submitted == [fresh]
+
+
+async def test_the_settler_survives_any_failure(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    query = bench.accountant.add(1, age=30 * SECOND)
+    answer = bench.accountant.open_preparations
+    bench.accountant.open_preparations = lambda: 1 / 0
+    task = asyncio.create_task(bench.settler.run())
+    await asyncio.sleep(0.03)
+    bench.accountant.open_preparations = answer
+    await asyncio.sleep(0.03)
+    task.cancel()
+    assert query in bench.queue.submitted
+    assert "ZeroDivisionError" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    return open_stores(str(tmp_path), cache=tmp_path / "cache", credentials=None, credentials_name="")
+
+
+def _attempt(index: int) -> str:
+    return str(uuid.UUID(int=1000 + index))
+
+
+def _sealed(stores: Stores) -> set[tuple[str, str]]:
+    return {(each.query_id, each.attempt) for each in stores.releases.list_attempts()}
+
+
+async def test_only_losers_of_ended_queries_are_deleted(stores: Stores) -> None:
+    accountant: Any = Accountant()
+    accountant.add(1, Reservation.STATE_COMMITTED, attempt=_attempt(1))
+    accountant.add(2, Reservation.STATE_CHARGED)
+    accountant.add(3, Reservation.STATE_OPEN)
+    for query in (1, 2, 3, 4):  # 4 is unknown to the ledger
+        for attempt in (1, 2):
+            stores.releases.put_if_absent(identifier(query), _attempt(attempt), b"x")
+    sweeper = Sweeper(accountant, stores, HeldClock(), SECOND)
+    assert await sweeper.sweep() == 3
+    kept = {(1, 1), (3, 1), (3, 2), (4, 1), (4, 2)}
+    assert _sealed(stores) == {(identifier(query), _attempt(attempt)) for query, attempt in kept}
+
+
+async def test_what_is_sealed_late_goes_in_a_later_round(stores: Stores) -> None:
+    accountant: Any = Accountant()
+    accountant.add(1, Reservation.STATE_COMMITTED, attempt=_attempt(1))
+    stores.releases.put_if_absent(identifier(1), _attempt(1), b"x")
+    sweeper = Sweeper(accountant, stores, HeldClock(), SECOND)
+    assert await sweeper.sweep() == 0
+    asked = accountant.asked
+    assert await sweeper.sweep() == 0
+    assert accountant.asked == asked  # the winner is known
+    stores.releases.put_if_absent(identifier(1), _attempt(0), b"late")
+    assert await sweeper.sweep() == 1
+    assert _sealed(stores) == {(identifier(1), _attempt(1))}
+
+
+async def test_a_query_that_answers_by_another_release_keeps_that_release(stores: Stores) -> None:
+    accountant: Any = Accountant()
+    accountant.add(1, Reservation.STATE_COMMITTED, attempt=_attempt(1))
+    shared = accountant.add(2, Reservation.STATE_SHARED, attempt=_attempt(1))
+    accountant.reservations[shared].release_query_id = identifier(1)
+    stores.releases.put_if_absent(identifier(1), _attempt(1), b"x")
+    await Sweeper(accountant, stores, HeldClock(), SECOND).sweep()
+    assert _sealed(stores) == {(identifier(1), _attempt(1))}
+
+
+async def test_nothing_is_deleted_while_the_accountant_is_away(stores: Stores) -> None:
+    accountant: Any = Accountant(refusal=AWAY)
+    accountant.add(1, Reservation.STATE_CHARGED)
+    stores.releases.put_if_absent(identifier(1), _attempt(1), b"x")
+    sweeper = Sweeper(accountant, stores, HeldClock(), SECOND)
+    with pytest.raises(Refusal):
+        await sweeper.sweep()
+    assert len(_sealed(stores)) == 1
+    accountant.refusal = None
+    assert await sweeper.sweep() == 1
+
+
+async def test_prepared_data_that_came_to_nothing(stores: Stores) -> None:
+    accountant: Any = Accountant()
+    states = {
+        1: (Preparation.STATE_READY, False),
+        2: (Preparation.STATE_REFUSED, False),
+        3: (Preparation.STATE_CANCELLED, False),
+        4: (Preparation.STATE_OPEN, False),
+        5: (Preparation.STATE_READY, True),
+    }
+    for index, (state, check) in states.items():
+        accountant.preparations[identifier(index)] = Preparation(state=state, validate_only=check)
+    for index in (*states, 6):  # 6 was forgotten by the catalogue: its version may be read
+        folder = stores.prepared.new_folder()
+        folder.mkdir()
+        (folder / "rows").write_text("x")
+        stores.prepared.publish(identifier(index), folder)
+    assert await Sweeper(accountant, stores, HeldClock(), SECOND).sweep() == 3
+    assert set(stores.prepared.list_preparations()) == {identifier(index) for index in (1, 4, 6)}

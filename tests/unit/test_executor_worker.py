@@ -1,0 +1,395 @@
+"""One attempt at a query, driven through every step that can fail."""
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pyarrow as pa
+import pytest
+
+from sfumato.v1.charge_pb2 import Charge
+from sfumato.v1.quote_pb2 import DataVersion, MeasureAccuracy
+from sfumato_executor.plan.program import Bounding, KeyDomain, Loss, Program
+from sfumato_executor.releases.directory_objects import DirectoryObjects
+from sfumato_executor.releases.objects import StoreUnavailableError
+from sfumato_executor.releases.sealing import digest_of, unseal
+from sfumato_executor.releases.store import ReleaseStore
+from sfumato_executor.worker import Ended, QueryWorker, covers
+from sfumato_mesh.refusal import Refusal
+from sfumato_mesh.v1.accountant_service_pb2 import CommitQueryResponse
+from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord, Preparation
+from sfumato_mesh.v1.reservation_pb2 import Reservation
+from sfumato_mesh.v1.task_pb2 import Task
+
+QUERY = "11111111-1111-4111-8111-111111111111"
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LITERAL = "a-literal-of-the-question"
+WON, LOST, PENDING = (
+    CommitQueryResponse.OUTCOME_WON,
+    CommitQueryResponse.OUTCOME_LOST,
+    CommitQueryResponse.OUTCOME_PENDING,
+)
+AWAY = Refusal(grpc.StatusCode.UNAVAILABLE, "SERVICE_UNAVAILABLE", "away")
+UNKNOWN = Refusal(grpc.StatusCode.NOT_FOUND, "RESERVATION_UNKNOWN", "unknown")
+PROGRAM = Program(
+    dataset="datasets/penguins",
+    filter=None,
+    keys=(),
+    domain=KeyDomain.NONE,
+    public_keys=(),
+    bounding=Bounding(Bounding.Kind.ROW, 1, 1, None),
+    vectors=(),
+    draws=(),
+    outputs=(),
+    loss=Loss(20_000_000_000, None, 0),
+    digest=bytes(range(32)),
+    notes=(),
+    max_rows=1 << 36,
+)
+
+
+def reservation(state: "Reservation.State.ValueType" = Reservation.STATE_OPEN) -> Reservation:
+    paid = Reservation(
+        state=state,
+        data_versions=[DataVersion(dataset="datasets/penguins", version=3)],
+        charge=Charge(rho_picos=20_000_000_000),
+    )
+    paid.claim.query_id = QUERY
+    paid.claim.population = "populations/palmer"
+    paid.give_up_time.FromDatetime(NOW + timedelta(seconds=60))
+    return paid
+
+
+@dataclass
+class HeldClock:
+    """A clock that moves when told, and a little at every look, so that no wait lasts for ever."""
+
+    time: datetime = NOW
+    step: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        self.time += self.step
+        return self.time
+
+
+@dataclass
+class Accountant:
+    """Answers in turn from lists; the last answer is repeated. Exceptions are raised."""
+
+    reservations: list[Reservation | Exception] = field(default_factory=lambda: [reservation()])
+    outcomes: list["int | Exception"] = field(default_factory=lambda: [WON])
+    records: list[DatasetRecord | Exception] = field(
+        default_factory=lambda: [DatasetRecord(preparation_id=str(uuid.uuid4()))]
+    )
+    commits: list[tuple[str, str, bytes, list[DataVersion]]] = field(default_factory=list)
+
+    def reservation(self, query_id: str) -> Reservation:
+        assert query_id == QUERY
+        answer: Reservation = _next(self.reservations)
+        return answer
+
+    def dataset_record(self, name: str, version: int) -> DatasetRecord:
+        assert (name, version) == ("datasets/penguins", 3)
+        answer: DatasetRecord = _next(self.records)
+        return answer
+
+    def commit(
+        self,
+        query_id: str,
+        attempt: str,
+        release_digest: bytes,
+        data_versions: Sequence[DataVersion],
+        measures: Sequence[MeasureAccuracy],
+    ) -> "CommitQueryResponse.Outcome.ValueType":
+        assert [each.alias for each in measures] == ["n"]
+        self.commits.append((query_id, attempt, release_digest, list(data_versions)))
+        outcome: CommitQueryResponse.Outcome.ValueType = _next(self.outcomes)
+        return outcome
+
+    def preparation(self, preparation_id: str) -> Preparation:
+        raise NotImplementedError
+
+    def end_preparation(
+        self, preparation_id: str, state: "Preparation.State.ValueType", problems: Sequence[str]
+    ) -> Preparation:
+        raise NotImplementedError
+
+
+def _next(answers: list) -> Any:  # type: ignore[type-arg]
+    answer = answers.pop(0) if len(answers) > 1 else answers[0]
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+@dataclass
+class Engine:
+    """Draws a counter, so that two draws are never equal."""
+
+    program: Program = PROGRAM
+    refusal: Refusal | None = None
+    failure: Exception | None = None
+    draws: int = 0
+
+    def price(self, task: Task, record: DatasetRecord) -> Program:
+        if self.refusal is not None:
+            raise self.refusal
+        return self.program
+
+    def measures(self, program: Program, task: Task, record: DatasetRecord) -> Sequence[MeasureAccuracy]:
+        return [MeasureAccuracy(alias="n")]
+
+    def draw(self, program: Program, folder: Path) -> pa.Table:
+        assert (folder / "table").read_text() == "rows"
+        self.draws += 1
+        if self.failure is not None:
+            raise self.failure
+        return pa.table({"draw_0": [self.draws]})
+
+
+class Prepared:
+    """One prepared folder."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def fetch(self, preparation_id: str) -> Path | None:
+        return self._folder
+
+
+class FaultyObjects(DirectoryObjects):
+    """A directory whose writes and reads fail, or lie, so many times."""
+
+    put_failures = 0
+    put_then_fail = 0
+    read_failures = 0
+    spoilt = False
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        if self.put_failures:
+            self.put_failures -= 1
+            raise StoreUnavailableError("away")
+        done = super().put_if_absent(key, data[:-1] if self.spoilt else data)
+        if self.put_then_fail:
+            self.put_then_fail -= 1
+            raise StoreUnavailableError("the answer is lost")
+        return done
+
+    def read(self, key: str):  # type: ignore[no-untyped-def]
+        if self.read_failures:
+            self.read_failures -= 1
+            raise StoreUnavailableError("away")
+        return super().read(key)
+
+
+@dataclass
+class Bench:
+    """A worker over fakes, and what it left behind."""
+
+    worker: QueryWorker
+    accountant: Accountant
+    engine: Engine
+    objects: FaultyObjects
+    clock: HeldClock
+
+    def sealed(self) -> list[bytes]:
+        store = ReleaseStore(self.objects)
+        found = [store.get(each.query_id, each.attempt) for each in store.list_attempts()]
+        return [each for each in found if each is not None]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    (tmp_path / "prepared").mkdir()
+    (tmp_path / "prepared" / "table").write_text("rows")
+    objects = FaultyObjects(tmp_path / "store")
+    accountant, engine, clock = Accountant(), Engine(), HeldClock()
+    worker = QueryWorker(
+        accountant,
+        ReleaseStore(objects),
+        Prepared(tmp_path / "prepared"),  # type: ignore[arg-type]
+        engine,
+        clock,
+    )
+    return Bench(worker, accountant, engine, objects, clock)
+
+
+def test_won(bench: Bench) -> None:
+    assert bench.worker.run(QUERY) is Ended.WON
+    [sealed] = bench.sealed()
+    [(query_id, attempt, digest, versions)] = bench.accountant.commits
+    assert query_id == QUERY
+    assert str(uuid.UUID(attempt)) == attempt
+    assert digest == digest_of(sealed)
+    assert [(each.dataset, each.version) for each in versions] == [("datasets/penguins", 3)]
+    assert unseal(sealed, PROGRAM.digest).to_pydict() == {"draw_0": [1]}
+    assert bench.engine.draws == 1
+
+
+def test_lost_leaves_its_release_for_the_sweeper(bench: Bench) -> None:
+    bench.accountant.outcomes = [LOST]
+    assert bench.worker.run(QUERY) is Ended.LOST
+    assert len(bench.sealed()) == 1
+
+
+@pytest.mark.parametrize("state", [Reservation.STATE_COMMITTED, Reservation.STATE_CHARGED, Reservation.STATE_SHARED])
+def test_redelivery_of_an_ended_query_is_dropped(bench: Bench, state: "Reservation.State.ValueType") -> None:
+    bench.accountant.reservations = [reservation(state)]
+    assert bench.worker.run(QUERY) is Ended.DROPPED
+    assert bench.engine.draws == 0
+
+
+def test_unknown_query_is_dropped(bench: Bench) -> None:
+    bench.accountant.reservations = [UNKNOWN]
+    assert bench.worker.run(QUERY) is Ended.DROPPED
+
+
+def test_a_query_whose_time_is_over_is_dropped(bench: Bench) -> None:
+    bench.clock.time = NOW + timedelta(seconds=60)
+    assert bench.worker.run(QUERY) is Ended.DROPPED
+    assert bench.engine.draws == 0
+
+
+def test_redelivery_while_open_draws_afresh_under_another_attempt(bench: Bench) -> None:
+    bench.worker.run(QUERY)
+    bench.worker.run(QUERY)
+    [first, second] = bench.accountant.commits
+    assert first[1] != second[1]
+    assert first[2] != second[2]
+    assert len(bench.sealed()) == 2
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Loss(20_000_000_001, None, 0),
+        Loss(20_000_000_000, None, 1),
+    ],
+)
+def test_a_lying_price_is_dropped_before_data_is_read(bench: Bench, loss: Loss) -> None:
+    bench.engine.program = replace(PROGRAM, loss=loss)
+    assert bench.worker.run(QUERY) is Ended.UNDERPAID
+    assert bench.engine.draws == 0
+    assert bench.accountant.commits == []
+
+
+def test_a_task_that_is_refused_is_dropped(bench: Bench) -> None:
+    bench.engine.refusal = Refusal(grpc.StatusCode.INVALID_ARGUMENT, "PLAN_REJECTED", LITERAL)
+    assert bench.worker.run(QUERY) is Ended.UNDERPAID
+
+
+@pytest.mark.parametrize(
+    ("charge", "loss", "covered"),
+    [
+        (Charge(rho_picos=5), Loss(5, None, 0), True),
+        (Charge(rho_picos=5), Loss(5, 7, 0), True),
+        (Charge(rho_picos=5, epsilon_picos=7), Loss(5, 7, 0), True),
+        (Charge(rho_picos=5, epsilon_picos=6), Loss(5, 7, 0), False),
+        (Charge(rho_picos=5, epsilon_picos=7), Loss(5, None, 0), False),
+        (Charge(rho_picos=4, epsilon_picos=9), Loss(5, 7, 0), False),
+        (Charge(rho_picos=5, delta_attos=2), Loss(5, None, 3), False),
+    ],
+)
+def test_what_covers_a_loss(charge: Charge, loss: Loss, covered: bool) -> None:
+    assert covers(charge, loss) is covered
+
+
+def test_accountant_away_at_first(bench: Bench) -> None:
+    bench.accountant.reservations = [AWAY, AWAY, reservation()]
+    assert bench.worker.run(QUERY) is Ended.WON
+
+
+def test_accountant_away_for_long_leaves_the_query_open(bench: Bench) -> None:
+    bench.accountant.reservations = [AWAY]
+    assert bench.worker.run(QUERY) is Ended.FAILED
+    assert bench.engine.draws == 0
+
+
+def test_missing_prepared_data(bench: Bench) -> None:
+    worker = replace(bench.worker, prepared=Prepared(None))  # type: ignore[arg-type]
+    assert worker.run(QUERY) is Ended.FAILED
+
+
+def test_a_failing_engine_tells_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    bench.engine.failure = ValueError(LITERAL)
+    assert bench.worker.run(QUERY) is Ended.FAILED
+    assert bench.accountant.commits == []
+    assert QUERY in caplog.text
+    assert "ValueError" in caplog.text
+    assert LITERAL not in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_store_away_at_first_seals_the_same_draw(bench: Bench) -> None:
+    bench.objects.put_failures = 2
+    assert bench.worker.run(QUERY) is Ended.WON
+    assert bench.engine.draws == 1
+
+
+def test_a_put_whose_answer_is_lost_was_still_put(bench: Bench) -> None:
+    bench.objects.put_then_fail = 1
+    assert bench.worker.run(QUERY) is Ended.WON
+    [sealed] = bench.sealed()
+    assert bench.accountant.commits[0][2] == digest_of(sealed)
+
+
+def test_read_back_fails_at_first(bench: Bench) -> None:
+    bench.objects.read_failures = 1
+    assert bench.worker.run(QUERY) is Ended.WON
+    assert len(bench.sealed()) == 1
+
+
+def test_store_away_commits_nothing(bench: Bench) -> None:
+    bench.objects.put_failures = 100
+    assert bench.worker.run(QUERY) is Ended.FAILED
+    assert bench.accountant.commits == []
+
+
+def test_other_bytes_in_the_store_commit_nothing(bench: Bench) -> None:
+    bench.objects.spoilt = True
+    assert bench.worker.run(QUERY) is Ended.FAILED
+    assert bench.accountant.commits == []
+
+
+def test_commit_is_repeated_until_answered(bench: Bench) -> None:
+    bench.accountant.outcomes = [AWAY, PENDING, AWAY, WON]
+    assert bench.worker.run(QUERY) is Ended.WON
+    assert len(bench.accountant.commits) == 4
+    assert len({commit[1:3] for commit in bench.accountant.commits}) == 1
+    assert bench.engine.draws == 1
+
+
+def test_commit_unanswered_until_the_time_is_over(bench: Bench) -> None:
+    bench.accountant.outcomes = [PENDING]
+    bench.clock.step = timedelta(seconds=15)
+    assert bench.worker.run(QUERY) is Ended.LATE
+    assert len(bench.sealed()) == 1
+
+
+def test_a_refused_commit_ends_the_attempt(bench: Bench) -> None:
+    bench.accountant.outcomes = [Refusal(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_INVALID", "versions")]
+    assert bench.worker.run(QUERY) is Ended.FAILED
+    assert len(bench.accountant.commits) == 1
+
+
+def test_a_stopping_worker_does_not_wait(bench: Bench) -> None:
+    bench.accountant.outcomes = [PENDING]
+    ended: list[Ended] = []
+    thread = threading.Thread(target=_into(ended, lambda: bench.worker.run(QUERY)))
+    thread.start()
+    while not bench.accountant.commits:
+        pass
+    bench.worker.stopping.set()
+    thread.join(5)
+    assert ended == [Ended.LATE]
+
+
+def _into(results: list[Ended], call: Callable[[], Ended]) -> Callable[[], None]:
+    return lambda: results.append(call())
