@@ -1,6 +1,7 @@
 """The main job on the embedded mesh, as a data scientist sees it."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ COLUMNS = {
     "group": {"type": "category", "values": ["a", "b", "c"]},
     "x": {"type": "integer", "bounds": [0, 100], "unit": "kg", "nullable": True},
 }
-ROWS = [{"group": "ab"[i % 2], "x": i % 101 if i % 7 else None} for i in range(1000)]
+ROWS: list[dict[str, Any]] = [{"group": "ab"[i % 2], "x": i % 101 if i % 7 else None} for i in range(1000)]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,9 @@ COLUMNS = {
     "species": {"type": "category", "values": ["Adelie", "Gentoo"]},
     "mass": {"type": "integer", "bounds": [2500, 6500], "unit": "g", "nullable": True},
 }
-ROWS = [{"species": ["Adelie", "Gentoo"][i % 2], "mass": 3000 + (i * 37) % 3000} for i in range(400)]
+ROWS: list[dict[str, Any]] = [
+    {"species": ["Adelie", "Gentoo"][i % 2], "mass": 3000 + (i * 37) % 3000} for i in range(400)
+]
 
 
 @pytest.fixture(scope="module")

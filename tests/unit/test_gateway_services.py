@@ -1,7 +1,7 @@
 """What the gateway passes on, who a caller is, and operations: over an accountant and an executor that are made up."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import grpc
@@ -60,6 +60,7 @@ from sfumato_mesh.inprocess import InProcessServer
 from sfumato_mesh.interceptors import GuardInterceptor, RefusalInterceptor, public_interceptors
 from sfumato_mesh.keys import key_id
 from sfumato_mesh.refusal import MESH_DOMAIN, Refusal
+from sfumato_mesh.server import ServerLike
 from sfumato_mesh.tokens import LocalIssuer, TokenClaims, TokenVerifier
 from sfumato_mesh.v1 import catalog_service_pb2, data_service_pb2, executor_service_pb2
 from sfumato_mesh.v1.catalog_service_pb2 import Preparation
@@ -215,7 +216,7 @@ class Scene:
         chain: Any = public_interceptors("gateway", self.verifier, gateway.resolve, METHOD_RULES)
         server = InProcessServer(chain)
         for each in gateway.handlers:
-            each.register(server)
+            each.register(cast("ServerLike", server))
         self.channel = server.channel()
         return self
 
@@ -478,7 +479,10 @@ async def test_cancelling_listing_and_forgetting(scene: Scene) -> None:
     assert (await refused(get)).reason == "ACCESS_DENIED"
 
 
-@pytest.mark.parametrize("name", ["", "operations/x", "queries/1", "operations/b4c9bd72-895f-404f-b7a2-e2356fe05d56", "operations/" + "0" * 36])
+@pytest.mark.parametrize(
+    "name",
+    ["", "operations/x", "queries/1", f"operations/{STRANGE}", "operations/" + "0" * 36],
+)
 async def test_operations_that_are_not_there(scene: Scene, name: str) -> None:
     operations = scene.operations()
     for call in (

@@ -20,4 +20,7 @@ logging.getLogger("grpc._cython").error("a request")
 def test_libraries_are_heard_from_warnings_up_and_quote_nothing() -> None:
     done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True, timeout=60)
     lines = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [(line["service"], line["message"]) for line in lines] == [("worker", "ours"), ("worker", "a broker is away")]
+    assert [(line["service"], line["message"]) for line in lines] == [
+        ("worker", "ours"),
+        ("worker", "a broker is away"),
+    ]

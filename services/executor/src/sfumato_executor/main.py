@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 
 # What a worker forks from must not be imported here: see worker_process.
 FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
+_PROGRAM = "sfumato-executor"
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one of the executor's processes until it is told to stop; return its exit status."""
-    parser = argparse.ArgumentParser(prog="sfumato-executor", description=__doc__)
+    parser = argparse.ArgumentParser(prog=_PROGRAM, description=__doc__)
     parser.add_argument("process", choices=("front", "worker", "public-key"))
     process = parser.parse_args(arguments).process
     os.environ.setdefault(FORK_SUPPORT, "1")  # before gRPC is imported
@@ -29,9 +30,10 @@ async def _serve_front() -> None:
     from sfumato_mesh.interceptors import internal_interceptors
     from sfumato_mesh.principal import PrincipalSigner, PrincipalVerifier
     from sfumato_mesh.server import start_server
+    from sfumato_mesh.settings import settings_of
     from sfumato_mesh.telemetry import setup
 
-    settings = ExecutorSettings()
+    settings = settings_of(ExecutorSettings, _PROGRAM)
     shut_down = setup("executor", settings)
     signer = PrincipalSigner("executor", settings.load_signing_key())
     channel = AioMeshChannel(aio_channel(settings.accountant_target), signer, "accountant")
@@ -53,9 +55,10 @@ def _run_worker() -> int:
     from sfumato_executor.worker_process import ProcessParts, make_worker_app, run_worker
     from sfumato_mesh.channels import SyncMeshChannel, sync_channel
     from sfumato_mesh.principal import PrincipalSigner
+    from sfumato_mesh.settings import settings_of
     from sfumato_mesh.telemetry import set_up_logging, setup
 
-    settings = ExecutorSettings()
+    settings = settings_of(ExecutorSettings, _PROGRAM)
     set_up_logging("worker", settings.log_level)  # traces begin in the children: their exporter would not live on
     shut_downs: list[Callable[[], None]] = []
 
@@ -76,8 +79,10 @@ def _run_worker() -> int:
 def _print_public_key() -> int:
     from sfumato_executor.settings import ExecutorSettings
     from sfumato_mesh.keys import public_key_bytes
+    from sfumato_mesh.settings import settings_of
 
-    sys.stdout.write(public_key_bytes(ExecutorSettings().load_signing_key().public_key()).hex() + "\n")
+    key = settings_of(ExecutorSettings, _PROGRAM).load_signing_key()
+    sys.stdout.write(public_key_bytes(key.public_key()).hex() + "\n")
     return 0
 
 

@@ -193,6 +193,13 @@ def _version(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def sync_files(folder: Path) -> None:
+    """Make a folder and the files in it durable."""
+    for path in folder.iterdir():
+        _sync_file(path)
+    _sync_folder(folder)
+
+
 def _sync_file(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())

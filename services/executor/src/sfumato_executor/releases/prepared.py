@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from sfumato_executor.releases.directory_objects import DirectoryObjects, unavailable
+from sfumato_executor.releases.directory_objects import DirectoryObjects, sync_files, unavailable
 from sfumato_executor.releases.objects import ObjectStore, StoreUnavailableError
 
 _PREFIX: Final = "prepared/"
@@ -168,6 +168,7 @@ class BucketPrepared:
                     shutil.rmtree(folder)
                     raise StoreUnavailableError("a file of prepared data is missing")
             try:
+                sync_files(folder)  # a copy that a power cut emptied would be read as data
                 folder.rename(cached)
             except OSError:
                 shutil.rmtree(folder)
