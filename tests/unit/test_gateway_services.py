@@ -479,6 +479,9 @@ async def test_cancelling_listing_and_forgetting(scene: Scene) -> None:
     assert (await refused(get)).reason == "ACCESS_DENIED"
 
 
+STRANGE = "b4c9bd72-895f-404f-b7a2-e2356fe05d56"
+
+
 @pytest.mark.parametrize(
     "name",
     ["", "operations/x", "queries/1", f"operations/{STRANGE}", "operations/" + "0" * 36],

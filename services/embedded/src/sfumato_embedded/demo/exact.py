@@ -36,7 +36,8 @@ class _NoNoise:
     def choose(self, draw: Draw, scores: Integers) -> Integers:
         """The best candidate of each key."""
         del draw
-        return np.argmax(scores, axis=1).astype(np.int64)
+        best: Integers = np.argmax(scores, axis=1).astype(np.int64)
+        return best
 
 
 def exact_answer(
