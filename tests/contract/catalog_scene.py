@@ -109,6 +109,7 @@ class Scene:
     """A catalogue and its callers."""
 
     def __init__(self, records: RecordStore) -> None:
+        self.records = records
         self.chains = RememberedChains()
         self.catalog = Catalog(records, HeldClock(), self.chains)
         self.services = self.catalog.services

@@ -12,6 +12,7 @@ from sfumato_mesh import telemetry
 from sfumato_mesh.interceptors import internal_interceptors
 from sfumato_mesh.principal import PrincipalVerifier
 from sfumato_mesh.server import start_server
+from sfumato_mesh.settings import settings_of
 
 _STORE_SECONDS: Final = 60.0
 """How long a start waits for the store: servers of a mesh may start in any order."""
@@ -50,7 +51,7 @@ async def _opened(settings: AccountantSettings) -> Accountant:
 
 def run() -> None:
     """Start the accountant with the settings of environment and file."""
-    settings = AccountantSettings()  # type: ignore[call-arg]  # environment and file have them
+    settings = settings_of(AccountantSettings, "sfumato-accountant")
     flush = telemetry.setup("accountant", settings)
     try:
         asyncio.run(serve(settings))

@@ -105,6 +105,7 @@ class Answers:
         query = query_of(reservation, user)
         request = ReadReleaseRequest(query_id=reservation.claim.query_id, start_row=start_row)
         complete = None
+        left = asyncio.create_task(self._left(reservation))  # beside the stream: what was paid is in the chain already
         with asking("executor"):
             parts = self._executor.ReadRelease(request)
             try:
@@ -118,11 +119,13 @@ class Answers:
                         complete = Complete(query=query, row_count=part.row_count)
                     else:
                         yield _table_event(part)
+                if complete is None:
+                    raise service_unavailable("executor")
+                complete.scopes.extend(await left)
             finally:
                 parts.cancel()
-        if complete is None:
-            raise service_unavailable("executor")
-        complete.scopes.extend(await self._left(reservation))
+                left.cancel()
+                await asyncio.wait((left,))
         yield QueryEvent(complete=complete)
 
     async def _left(self, reservation: Reservation) -> list[ScopePrice]:

@@ -13,6 +13,7 @@ from sfumato_mesh.interceptors import public_interceptors
 from sfumato_mesh.keys import load_or_create_signing_key, public_key_bytes
 from sfumato_mesh.principal import PrincipalSigner
 from sfumato_mesh.server import start_server
+from sfumato_mesh.settings import settings_of
 from sfumato_mesh.tokens import TokenVerifier
 
 
@@ -23,7 +24,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(prog="sfumato-gateway", description=__doc__)
     parser.add_argument("process", choices=("serve", "public-key"), nargs="?", default="serve")
-    settings = GatewaySettings()
+    settings = settings_of(GatewaySettings, "sfumato-gateway")
     if parser.parse_args(arguments).process == "public-key":
         sys.stdout.write(_public_key(settings) + "\n")
         return

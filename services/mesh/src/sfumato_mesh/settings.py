@@ -5,11 +5,12 @@ file that SFUMATO_CONFIG names, else it is the default. One file may serve all s
 """
 
 import os
+import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from sfumato_mesh.keys import public_key_from_hex
@@ -91,3 +92,25 @@ class MeshSettings(BaseSettings):
         if not file.is_file():
             raise FileNotFoundError(f"SFUMATO_CONFIG names no file: {file}")
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file))
+
+
+SettingsT = TypeVar("SettingsT", bound=MeshSettings)
+
+
+def settings_of(kind: type[SettingsT], program: str) -> SettingsT:
+    """Return a process's settings.
+
+    Raises:
+        SystemExit: some are missing or wrong; the text names each, and no value.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        problems = [
+            f"{'__'.join(['SFUMATO_' + str(first).upper(), *map(str, rest)])}: {each['msg']}"
+            for each in error.errors(include_input=False, include_url=False)
+            for first, *rest in [each["loc"]]
+        ]
+    except (FileNotFoundError, tomllib.TOMLDecodeError) as error:
+        problems = [str(error)]
+    raise SystemExit("\n".join(f"{program}: {each}" for each in problems))
