@@ -35,12 +35,13 @@ def _traced(channel: grpc.Channel) -> grpc.Channel:
     """Let the trace of a program that traces itself (extra `tracing`, a provider set before) go with its calls."""
     try:
         from opentelemetry import trace
-        from opentelemetry.instrumentation.grpc import client_interceptor, intercept_channel
+        from opentelemetry.instrumentation.grpc import client_interceptor
+        from opentelemetry.instrumentation.grpc.grpcext import intercept_channel
     except ImportError:
         return channel
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         return channel  # nobody traces: a call costs nothing more
-    traced: grpc.Channel = intercept_channel(channel, client_interceptor())
+    traced: grpc.Channel = intercept_channel(channel, client_interceptor())  # type: ignore[no-untyped-call]
     return traced
 
 
