@@ -131,12 +131,18 @@ def charged_by_opendp(dp: Any, case: Case, program: Program, measure: str, pure:
     return float(judged.map(distance))
 
 
+# OpenDP's map knows no count of units under a bound on rows in all.
+JUDGED = [
+    (case, measure)
+    for case in CASES
+    for measure in ("count", "count_units", "sum")
+    if not (measure == "count_units" and case.in_all)
+]
+
+
 @pytest.mark.parametrize("pure", [False, True], ids=["rho", "epsilon"])
-@pytest.mark.parametrize("measure", ["count", "count_units", "sum"])
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(("case", "measure"), JUDGED, ids=str)
 def test_our_charge_is_not_below_opendps(dp: Any, case: Case, measure: str, pure: bool) -> None:
-    if measure == "count_units" and case.in_all:
-        pytest.skip("its map knows no count of units under a bound on rows in all")
     program = compiled(case, measure, pure)
     (draw,) = program.draws
     ours = draw.loss.epsilon_picos if pure else draw.loss.rho_picos
