@@ -61,7 +61,7 @@ def field_not_changeable(field: str, message: str) -> Refusal:
         StatusCode.INVALID_ARGUMENT,
         "FIELD_NOT_CHANGEABLE",
         message,
-        metadata={"field": field},
+        metadata={"field": field, "hint": f"leave {field} out of update_mask"},
         fields=[FieldViolation(field, message)],
     )
 

@@ -3,7 +3,7 @@
 from sfumato.v1.dataset_pb2 import Dataset, DatasetVersion
 from sfumato_accountant.catalog.access import may_custody
 from sfumato_accountant.catalog.collection import Collection
-from sfumato_accountant.catalog.pages import page_size, page_start, page_token
+from sfumato_accountant.catalog.pages import page_number, page_size, page_token
 from sfumato_accountant.catalog.preparations import Preparations
 from sfumato_accountant.catalog.publication import Publications, dataset_version
 from sfumato_mesh.caller import current_caller
@@ -28,8 +28,8 @@ class DatasetVersions:
         if entry is None or not may_custody(current_caller(), entry.message):
             raise access_denied(parent)
         conditions, limit = f"{parent}/versions", page_size(size)
-        start = page_start(conditions, token)
-        before = int(start) if start else entry.message.version + 1
+        start = page_number(conditions, token)
+        before = entry.message.version + 1 if start is None else start
         page = []
         for record in await self._publications.versions(entry, before, limit):
             version = dataset_version(record.published, entry.message.version)

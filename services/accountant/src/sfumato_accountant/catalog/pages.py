@@ -14,6 +14,7 @@ from sfumato_mesh.refusals import page_token_invalid
 _DIGEST_LENGTH: Final = 8
 _SIZE_DEFAULT: Final = 100
 _SIZE_MAX: Final = 1000
+_NUMBER_DIGITS: Final = 18  # below 2^63
 
 
 def page_size(requested: int) -> int:
@@ -43,6 +44,22 @@ def page_start(conditions: str, token: str) -> str:
     except (binascii.Error, UnicodeError):
         pass
     raise page_token_invalid()
+
+
+def page_number(conditions: str, token: str) -> int | None:
+    """Return the number of the item behind which a page begins; None for the first.
+
+    Anybody can make a token, so what it says is not trusted to be a number.
+
+    Raises:
+        Refusal: PAGE_TOKEN_INVALID, as `page_start`, and for what no page of numbered items ends with.
+    """
+    start = page_start(conditions, token)
+    if not start:
+        return None
+    if not (start.isascii() and start.isdecimal() and len(start) <= _NUMBER_DIGITS):
+        raise page_token_invalid()
+    return int(start)
 
 
 def _digest(conditions: str, position: bytes) -> bytes:

@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sfumato.v1 import ledger_pb2, ledger_service_pb2_grpc, receipt_pb2
 from sfumato.v1 import ledger_service_pb2 as pb
 from sfumato_accountant.catalog.access import may_audit
-from sfumato_accountant.catalog.pages import page_size, page_start, page_token
+from sfumato_accountant.catalog.pages import page_number, page_size, page_token
 from sfumato_accountant.handlers.catalogue import Catalogue
 from sfumato_accountant.ledger.chain import Chain
 from sfumato_accountant.ledger.chains import Chains
@@ -43,9 +43,9 @@ class LedgerHandlers(ledger_service_pb2_grpc.LedgerServiceServicer):
         caller = current_caller()
         chain, audits = await self._readable(caller, request.parent)
         conditions = f"entries {caller.user} {request.parent} {request.start_sequence}"
-        start = page_start(conditions, request.page_token)
+        start = page_number(conditions, request.page_token)
         size = page_size(request.page_size)
-        first = int(start) + 1 if start else request.start_sequence
+        first = request.start_sequence if start is None else start + 1
         entries = await self._store.read(chain.population, first, size)
         fold = await chain.refresh()
         shown: list[ledger_pb2.LedgerEntry] = []

@@ -49,7 +49,7 @@ def read_literal(literal: expression_pb2.Literal, path: str) -> Constant:
             return constant(Kind.INTEGER, literal.integer)
         case "real":
             if not math.isfinite(literal.real):
-                raise plan_rejected("literal", path, "a real literal must be finite")
+                raise plan_rejected("literal", path, "a real literal must be finite", hint="write a finite number")
             return constant(Kind.REAL, literal.real + 0.0)
         case "text":
             return constant(Kind.TEXT, literal.text)
@@ -58,7 +58,7 @@ def read_literal(literal: expression_pb2.Literal, path: str) -> Constant:
         case "timestamp":
             return constant(Kind.TIMESTAMP, micros(literal.timestamp.seconds, literal.timestamp.nanos, path))
         case _:
-            raise plan_rejected("literal", path, "the literal has no value")
+            raise plan_rejected("literal", path, "the literal has no value", hint="set one kind of value")
 
 
 def days(date: date_pb2.Date, path: str) -> int:
@@ -74,7 +74,7 @@ def micros(seconds: int, nanos: int, path: str) -> int:
     """Microseconds since 1970 of an instant on the wire; finer parts are cut off."""
     value = seconds * 1_000_000 + nanos // 1_000
     if not TIMESTAMP_RANGE[0] <= value <= TIMESTAMP_RANGE[1]:
-        raise plan_rejected("literal", path, "the instant is outside the years 1 to 9999")
+        raise plan_rejected("literal", path, "the instant is outside the years 1 to 9999", hint="years 1 to 9999")
     return value
 
 
@@ -165,5 +165,5 @@ def _parsed(text: str, path: str) -> Constant:
         message = f"{text[:64]!r} is no date or time"
         raise plan_rejected("literal", path, message, hint="write 2013-02-01 or 2013-02-01T06:00:00Z") from None
     if not TIMESTAMP_RANGE[0] <= value <= TIMESTAMP_RANGE[1]:
-        raise plan_rejected("literal", path, "the instant is outside the years 1 to 9999")
+        raise plan_rejected("literal", path, "the instant is outside the years 1 to 9999", hint="years 1 to 9999")
     return constant(Kind.TIMESTAMP, value)

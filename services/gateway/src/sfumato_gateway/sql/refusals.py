@@ -1,7 +1,8 @@
 """How SQL is refused: always SQL_REJECTED, with a rule, a place in the statement and what would pass."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import grpc
 
@@ -23,6 +24,15 @@ class Position:
 
 
 START = Position(1, 1)
+
+_HINTS: Final[Mapping[Rule, str]] = {
+    "syntax": "mend the statement at this place",
+    "unsupported": "write it in another way, or leave it out",
+    "not_aggregate": "select aggregates and grouping columns, for example COUNT(*)",
+    "several_statements": "send one SELECT statement",
+    "other_table": "name one dataset in FROM",
+}
+"""What would pass, where the place says no more."""
 
 
 def position_at(statement: str, offset: int) -> Position:
@@ -46,13 +56,12 @@ def sql_rejected(
         rule: which of the rules of SQL_REJECTED it breaks.
         message: what is wrong, in words that may quote names of the statement, never its literals.
         position: where.
-        hint: what would pass, in words.
+        hint: what would pass, in words; unset: the nearest form, or what the rule asks for.
         nearest: the nearest form that is understood, as SQL.
         field: path of the request's field.
     """
-    metadata = {"rule": rule, "line": str(position.line), "column": str(position.column)}
-    if hint:
-        metadata["hint"] = hint
+    said = hint or (f"write {nearest}" if nearest else _HINTS[rule])
+    metadata = {"rule": rule, "line": str(position.line), "column": str(position.column), "hint": said}
     if nearest:
         metadata["nearest"] = nearest
     text = f"{message} (line {position.line}, column {position.column})"

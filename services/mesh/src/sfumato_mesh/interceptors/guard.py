@@ -6,11 +6,12 @@ grpc itself would answer garbage with UNKNOWN or INTERNAL and the parser's text.
 from collections.abc import Callable
 from typing import Any, Final
 
+import grpc
 import protovalidate
 from google.protobuf.message import DecodeError
 
 from sfumato_mesh import refusals
-from sfumato_mesh.interceptors.behaviour import Behaviour, CallInterceptor
+from sfumato_mesh.interceptors.behaviour import Behaviour, CallInterceptor, Handler
 from sfumato_mesh.refusal import FieldViolation, Refusal
 
 
@@ -37,6 +38,23 @@ class GuardInterceptor(CallInterceptor):
 
         return parsed
 
+    def request_stream(self, method: str, handler: Handler) -> Handler:
+        """Return what parses each request, or takes what does not parse for an empty one: no contract of the mesh has
+        such a method, and grpc's reflection answers an empty request with INVALID_ARGUMENT."""
+        del method
+        parse = handler.request_deserializer
+        if parse is None or not handler.response_streaming:
+            return handler
+
+        def parsed(data: bytes) -> Any:
+            try:
+                return parse(data)
+            except DecodeError:
+                return parse(b"")
+
+        behaviour: Any = handler.stream_stream
+        return grpc.stream_stream_rpc_method_handler(behaviour, parsed, handler.response_serializer)
+
     def around(self, method: str, proceed: Behaviour) -> Behaviour:
         """Return `proceed` for valid requests."""
         del method
@@ -62,7 +80,8 @@ def check(request: Any) -> None:
     try:
         violations = protovalidate.collect_violations(request)
     except protovalidate.EvaluationError:
-        raise refusals.request_invalid("The request cannot be held against its rules.") from None
+        hint = "see the rules of the request's fields"
+        raise refusals.request_invalid("The request cannot be held against its rules.", hint=hint) from None
     if violations:
         raise _broken([FieldViolation(_path(each.proto.field), each.proto.message) for each in violations])
 
