@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.attacks.wire import Attacker
 from tests.mesh_scene import MeshScene
 
 COLUMNS = {
@@ -39,3 +40,13 @@ def twins(scene: MeshScene) -> Twins:
     scene.publish(pair.without, ROWS, COLUMNS)
     scene.publish(pair.planted, [*ROWS, PLANTED], COLUMNS)
     return pair
+
+
+@pytest.fixture(scope="session")
+def pair(scene: MeshScene) -> tuple[Attacker, Attacker]:
+    """Ann, who asks, and Eve, who may ask about the same data and wants more."""
+    rows = [{"x": i % 4} for i in range(30)]
+    scene.publish("common", rows, {"x": {"type": "integer", "bounds": [0, 3]}})
+    for name in ("ann", "eve"):
+        scene.user(name, population="common", limit={"rho": 1})
+    return Attacker(scene, "ann"), Attacker(scene, "eve")

@@ -17,7 +17,7 @@ from tests.attacks.failing import SECRET, failing_runs
 from tests.attacks.wire import COUNT, Attacker, rho
 from tests.mesh_scene import MeshScene
 
-WORDS = ("Zacharias", "98765", "payroll", "could not convert", "row 42", "ValueError", "Traceback")
+WORDS = ("Zacharias", "payroll", "could not convert", "row 42", "ValueError", "Traceback")
 
 
 @pytest.fixture(scope="module")

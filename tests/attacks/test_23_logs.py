@@ -29,8 +29,8 @@ def spied(self, message, exchange, routing_key, **rest):
     return publish(self, message, exchange, routing_key, **rest)
 Channel.basic_publish = spied
 
-rows = [{"name": f"person-datamark-{i}", "x": 7770 + i % 3, "c": "a"} for i in range(50)]
-columns = {"name": {"type": "text"}, "x": {"type": "integer", "bounds": [0, 99999]}, "c": {"type": "category", "values": ["a", "b"]}}
+rows = [{"name": f"person-datamark-{i}", "x": 777000770 + i % 3, "c": "a"} for i in range(50)]
+columns = {"name": {"type": "text"}, "x": {"type": "integer", "bounds": [0, 10**9]}, "c": {"type": "category", "values": ["a", "b"]}}
 with mesh_scene(Path(sys.argv[1])) as scene:
     scene.publish("marked", rows, columns)
     attacker = Attacker(scene)
@@ -70,7 +70,7 @@ def test_the_log_speaks_at_all(spoken: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "mark", ["literalmark", "datamark", "aliasmark", "Zacharias", "98765", "forged", "payroll", "7771"]
+    "mark", ["literalmark", "datamark", "aliasmark", "Zacharias", "forged", "payroll", "777000771"]
 )
 def test_no_literal_and_no_value_is_in_the_log(spoken: tuple[str, str], mark: str) -> None:
     lines = [line for line in spoken[0].splitlines() if mark in line]

@@ -8,13 +8,15 @@ from typing import Any
 
 import grpc
 from google.protobuf import text_format
+from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from sfumato.v1 import payment_pb2, plan_pb2, query_pb2, query_service_pb2, question_pb2, quote_pb2
 from sfumato_mesh.refusal import Refusal
 from tests.mesh_scene import MeshScene
 
-Metadata = tuple[tuple[str, str], ...]
+Metadata = tuple[tuple[str, str | bytes], ...]
 
 HARMLESS = frozenset(
     (
@@ -173,3 +175,14 @@ def wrapped(inside: bytes, numbers: Sequence[int]) -> bytes:
     for number in reversed(numbers):
         inside = varint(number << 3 | 2) + varint(len(inside)) + inside
     return inside
+
+
+def methods(channel: grpc.Channel) -> list[str]:
+    """Every method that reflection tells of, but reflection's own."""
+    database = ProtoReflectionDescriptorDatabase(channel)
+    pool = DescriptorPool(database)
+    found = []
+    for service in database.get_services():
+        if not service.startswith("grpc."):
+            found += [f"/{service}/{method.name}" for method in pool.FindServiceByName(service).methods]
+    return found
