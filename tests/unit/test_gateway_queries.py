@@ -94,7 +94,10 @@ class MadeUpMesh(
         self._ask("GetDatasetRecord", request)
         dataset = Dataset(name=request.name, population=POPULATION, privacy_unit=self.unit, version=self.version)
         dataset.policy.accuracy.default_confidence = 0.9
-        record = catalog_service_pb2.DatasetRecord(dataset=dataset, population=Population(name=POPULATION))
+        published = dataset if self.version else None
+        record = catalog_service_pb2.DatasetRecord(
+            dataset=dataset, population=Population(name=POPULATION), published=published
+        )
         return catalog_service_pb2.GetDatasetRecordResponse(record=record)
 
     async def PreviewQuery(self, request: Any, context: Any) -> Any:

@@ -70,13 +70,21 @@ def test_each_row_is_read_alone(column: ColumnDomain) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "filler"), [(INTEGER, -60), (REAL, -1.5), (CATEGORY, 0), (BOOLEAN, False), (TEXT, ""), (DATE, 0)]
+    ("column", "filler", "said"),
+    [
+        (INTEGER, -60, "the lower bound, -60"),
+        (REAL, -1.5, "the lower bound, -1.5"),
+        (CATEGORY, 0, "'a'"),
+        (BOOLEAN, False, "false"),
+        (TEXT, "", "the empty text"),
+        (DATE, 0, "the lower bound"),
+    ],
 )
-def test_null_that_is_not_declared_is_replaced(column: ColumnDomain, filler: object) -> None:
+def test_null_that_is_not_declared_is_replaced(column: ColumnDomain, filler: object, said: str) -> None:
     strict = ColumnDomain(**{**column.__dict__, "nullable": False})
     counted = ProblemCounter()
     assert mend(pl.Series("x", [None, None], dtype=pl.String), strict, counted).to_list() == [filler, filler]
-    assert counted.sentences() == ("x: 2 nulls were replaced, as null is not declared",)
+    assert counted.sentences() == (f"x: 2 nulls now count as {said}: `nullable: true` would keep them apart",)
 
 
 def test_every_departure_is_counted_once() -> None:

@@ -7,7 +7,7 @@ from typing import overload
 from sfumato._core.amounts import PICO, REPORT_DELTA
 from sfumato._core.numbers import money, sig
 from sfumato._core.tables import Table, bar, escape, html_bar
-from sfumato.charges import Charge, scope_name, short
+from sfumato.charges import Charge, beside, scope_name, short
 from sfumato.v1 import budget_service_pb2
 
 
@@ -75,16 +75,16 @@ class Budgets(Sequence[Budget]):
         return iter(self._items)
 
     def _table(self) -> Table:
-        head = ("population", "scope", "left", "of ρ", "spent ρ", f"spent ε at δ {sig(self._delta, 1)}", "", "since")
+        head = ("population", "scope", "left", "of", "spent ρ", f"spent ε at δ {sig(self._delta, 1)}", "", "since")
         rows = tuple(
             (
                 each.population,
                 each.name,
-                money(each.remaining.rho),
-                money(each.limit.rho),
+                beside(each.remaining, each.limit),
+                beside(each.limit, each.limit),
                 money(each.spent.rho),
                 sig(each.spent_epsilon, 3),
-                "frozen" if each.frozen else bar(each.remaining.rho, each.limit.rho),
+                "frozen" if each.frozen else bar(*shares(each)),
                 each.since[:10],
             )
             for each in self._items
@@ -98,11 +98,25 @@ class Budgets(Sequence[Budget]):
         if not self._items:
             return "<i>no budget: nobody granted one yet</i>"
         lines = "".join(
-            f"<div>{html_bar(each.remaining.rho, each.limit.rho, f'{each.population} · {each.name}')}"
+            f"<div>{html_bar(*shares(each), f'{each.population} · {each.name}')}"
             f"{' <b>frozen</b>' if each.frozen else ''}</div>"
             for each in self._items
         )
         return f"{self._table().html()}{lines}<div><i>{escape('bars: what is left')}</i></div>"
+
+
+def shares(budget: Budget) -> tuple[float, float]:
+    """What is left and the limit, in one unit."""
+    if budget.limit.rho_picos or budget.limit.epsilon_picos is None:
+        return budget.remaining.rho, budget.limit.rho
+    return float(budget.remaining.epsilon_picos or 0), float(budget.limit.epsilon_picos)
+
+
+def left_of(budget: Budget) -> str:
+    """What is left of the limit, in words: "0.31 of ρ 0.50 left"."""
+    limit = beside(budget.limit, budget.limit)
+    whole = limit if limit.startswith("ε") else f"ρ {limit}"
+    return f"{beside(budget.remaining, budget.limit)} of {whole} left"
 
 
 def spendable(budgets: Sequence[Budget], population: str, dataset: str, user: str) -> Charge | None:

@@ -124,4 +124,11 @@ def is_free(query: query_pb2.Query) -> bool:
 
 def left(lines: Iterable[ScopeLine]) -> str:
     """Return what is left where, in one line."""
-    return ", ".join(f"{each.name} {money(each.remaining.rho)}" for each in lines)
+    return ", ".join(f"{each.name} {beside(each.remaining, each.limit)}" for each in lines)
+
+
+def beside(amount: Charge, limit: Charge) -> str:
+    """Return an amount in the unit of its limit: ρ, or ε where only pure ε was granted and is still counted."""
+    if limit.rho_picos or limit.epsilon_picos is None:
+        return money(amount.rho)
+    return f"ε {money((amount.epsilon_picos or 0) / PICO)}"

@@ -7,7 +7,7 @@ from typing import overload
 from sfumato._core.numbers import money
 from sfumato._core.schemas import domain_text, type_name, unit_text
 from sfumato._core.tables import Table, bar, clean, clean_lines, escape, html_bar
-from sfumato.budgets import Budget, Budgets
+from sfumato.budgets import Budget, Budgets, left_of, shares
 from sfumato.charges import short
 from sfumato.questions import Asker, Question, Rows, sql_form
 from sfumato.v1 import dataset_pb2, population_pb2, relation_pb2, schema_pb2
@@ -102,8 +102,8 @@ class Dataset(Rows):
         title = f" {self.name}" + (f": {self.description}" if self.description else "")
         facts = [f" {name:<11} {clean(text)}" for name, text in self._facts()]
         for each in self.budgets:
-            left = f"{money(each.remaining.rho)} of ρ {money(each.limit.rho)} left"
-            state = "frozen" if each.frozen else bar(each.remaining.rho, each.limit.rho)
+            left = left_of(each)
+            state = "frozen" if each.frozen else bar(*shares(each))
             facts.append(f" {'budget':<11} {state} {left}  {each.name}")
         return clean_lines("\n".join([title, *facts, "", self._columns_table().text()]))
 
@@ -112,9 +112,8 @@ class Dataset(Rows):
         bars = "".join(
             "<div>"
             + html_bar(
-                each.remaining.rho,
-                each.limit.rho,
-                f"{money(each.remaining.rho)} of ρ {money(each.limit.rho)} left, {each.name}",
+                *shares(each),
+                f"{left_of(each)}, {each.name}",
             )
             + "</div>"
             for each in self.budgets

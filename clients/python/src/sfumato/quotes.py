@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from sfumato._core.numbers import money
 from sfumato._core.tables import Table, clean, clean_lines, escape
 from sfumato._core.wording import half_width_text, measure_text, noise_text
-from sfumato.charges import Charge, ScopeLine
+from sfumato.charges import Charge, ScopeLine, beside
 from sfumato.v1 import question_pb2, quote_pb2
 
 
@@ -98,8 +97,9 @@ class Quote:
     def _scopes(self) -> list[tuple[str, str]]:
         lines = []
         for each in self.scopes:
-            after = "not enough" if each.remaining_after is None else money(each.remaining_after.rho)
-            lines.append((each.name, f"{money(each.remaining.rho)} of {money(each.limit.rho)} left → {after}"))
+            now, whole = beside(each.remaining, each.limit), beside(each.limit, each.limit)
+            after = "not enough" if each.remaining_after is None else beside(each.remaining_after, each.limit)
+            lines.append((each.name, f"{now} of {whole} left → {after}"))
         return lines
 
     def _remarks(self) -> list[str]:

@@ -11,6 +11,7 @@ from sfumato.v1.payment_pb2 import Payment
 from sfumato.v1.question_pb2 import Question
 from sfumato.v1.quote_pb2 import Quote
 from sfumato_gateway.questions import check_unit, understand
+from sfumato_gateway.refusals import dataset_not_published
 from sfumato_gateway.upstream import CALL_SECONDS, DatasetVersionChanged, asking
 from sfumato_mesh.refusal import Refusal
 from sfumato_mesh.refusals import service_unavailable
@@ -116,6 +117,8 @@ class Pricing:
         return priced
 
     async def _quote(self, task: Task, record: DatasetRecord, group_sizes: Sequence[int]) -> Priced:
+        if not record.HasField("published"):
+            raise dataset_not_published(record.dataset.name)
         request = QuoteRequest(task=task, record=record, group_sizes=group_sizes)
         with asking("executor"):
             response = await self._executor.Quote(request, timeout=CALL_SECONDS)

@@ -84,7 +84,14 @@ def resolve(
 
 def _check(address: str) -> None:
     host, colon, port = address.rpartition(":")
-    if len(address) > _LONGEST_TARGET or not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if (
+        len(address) > _LONGEST_TARGET
+        or not colon
+        or not host
+        or "/" in address
+        or not port.isdigit()
+        or not 0 < int(port) < 65536
+    ):
         raise InvalidRequest(
             "the address is not host:port.", reason="REQUEST_INVALID", hint="sf.connect('sfumato.example.org:443')"
         )

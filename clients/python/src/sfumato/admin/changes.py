@@ -99,8 +99,13 @@ def _budget_lines(told: budget_admin_service_pb2.GrantBudgetResponse, had: bool)
     limit = limit_text(after.grant.limit)
     yield f"limit {limit_text(told.before.grant.limit)} → {limit}" if had else f"limit {limit}, where there was none"
     spent, left = after.spent.rho_picos / PICO, after.remaining.rho_picos / PICO
-    yield f"ρ {money(spent)} is spent, ρ {money(left)} is left to spend"
-    if spent > after.limit.rho_picos / PICO:
+    pure = not after.limit.rho_picos and after.remaining.HasField("epsilon_picos")
+    yield f"ρ {money(spent)} is spent, " + (
+        f"ε {money(after.remaining.epsilon_picos / PICO)}, of pure answers, is left to spend"
+        if pure
+        else f"ρ {money(left)} is left to spend"
+    )
+    if not pure and spent > after.limit.rho_picos / PICO:
         yield "the limit is below what is spent: nothing more can be spent"
 
 

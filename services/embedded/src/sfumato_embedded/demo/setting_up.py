@@ -6,7 +6,9 @@ import sys
 
 from rich.console import Console
 
-from sfumato_embedded.demo.tables import declarations
+import sfumato as sf
+from sfumato_embedded.demo.tables import declarations, lay_tables
+from sfumato_embedded.folder import DataFolder
 from sfumato_embedded.identities import Connection
 
 _TIMEOUT = 120.0
@@ -23,6 +25,15 @@ def set_up(connection: Connection, console: Console) -> None:
     _run(connection, ["admin", "apply", *files], f"sfumato admin apply {shown}", console)
     for dataset in ("penguins", "flights"):
         _run(connection, ["admin", "publish", dataset], f"sfumato admin publish {dataset}", console)
+
+
+def ensure_tables(folder: DataFolder, connection: Connection) -> None:
+    """Register and publish the demo's tables on a running mesh, unless the analyst sees them already."""
+    with sf.connect(connection.target, connection.token) as mesh:
+        if {"penguins", "flights"} <= {each.name for each in mesh.datasets() if each.version}:
+            return
+    lay_tables(folder.data)
+    set_up(connection, Console(quiet=True))
 
 
 def _run(connection: Connection, arguments: list[str], shown: str, console: Console) -> None:

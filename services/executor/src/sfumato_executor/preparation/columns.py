@@ -63,6 +63,15 @@ class ColumnDomain:
         assert self.lower is not None
         return self.lower
 
+    @property
+    def filler_text(self) -> str:
+        """The filler in words."""
+        if self.kind is Kind.CATEGORY:
+            return repr(self.categories[0])
+        if self.kind in (Kind.INTEGER, Kind.REAL):
+            return f"the lower bound, {self.lower}"
+        return {Kind.BOOLEAN: "false", Kind.TEXT: "the empty text"}.get(self.kind, "the lower bound")
+
 
 @dataclass(frozen=True)
 class StoredDomain:

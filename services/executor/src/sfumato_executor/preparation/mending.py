@@ -31,6 +31,10 @@ STORED: dict[Kind, type[pl.DataType]] = {
 """How each kind is stored and computed with."""
 
 
+NOT_CONVERTED = "values that do not convert became null"
+"""How lost values are counted."""
+
+
 def mend(values: pl.Series, column: ColumnDomain, count: Callable[[str, str, int], None]) -> pl.Series:
     """Values of a source column as the declared domain has them.
 
@@ -46,7 +50,7 @@ def mend(values: pl.Series, column: ColumnDomain, count: Callable[[str, str, int
     values = plain(values)
     cast = to_stored(values, column)
     lost = cast.null_count() - values.null_count()
-    count(column.name, "values that do not convert became null", lost)
+    count(column.name, NOT_CONVERTED, lost)
     if column.lower is not None and column.upper is not None:
         outside = int(((cast < column.lower) | (cast > column.upper)).sum())
         count(column.name, "values beyond the bounds were moved to them", outside)
@@ -60,7 +64,7 @@ def mend(values: pl.Series, column: ColumnDomain, count: Callable[[str, str, int
             cast = cast.str.slice(0, column.max_length)
     if not column.nullable:
         missing = cast.null_count()
-        count(column.name, "nulls were replaced, as null is not declared", missing)
+        count(column.name, f"nulls now count as {column.filler_text}: `nullable: true` would keep them apart", missing)
         if missing:
             cast = cast.fill_null(pl.lit(column.filler, dtype=STORED[column.kind]))
     return cast

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from sfumato_executor.preparation.columns import (
     stored_name,
 )
 from sfumato_executor.preparation.grouping import EXACT_UNIT, UNIT_HASH, grouped, shuffled
-from sfumato_executor.preparation.mending import mend
+from sfumato_executor.preparation.mending import NOT_CONVERTED, mend, plain
 from sfumato_executor.preparation.report import PreparationRefusedError, PreparationReport, ProblemCounter
 from sfumato_executor.preparation.spilling import BUCKET, BUCKETS, RowSpool
 from sfumato_executor.preparation.table import MANIFEST, Partition, manifest
@@ -54,6 +55,7 @@ def prepare(dataset: dataset_pb2.Dataset, batches: Iterable[pa.RecordBatch], fol
     try:
         rows = PreparedRows(dataset)
         written, units = _write(rows, rows.partitions(batches, RowSpool(partial / "spool")), partial)
+        rows.check_types()
         shutil.rmtree(partial / "spool", ignore_errors=True)
         _sync(partial)
         partial.rename(folder)
@@ -79,6 +81,18 @@ class PreparedRows:
     )
     problems: ProblemCounter = field(default_factory=ProblemCounter)
     source_rows: int = 0
+    values_read: Counter[str] = field(default_factory=Counter)
+    """Values of each column that the source had (not null)."""
+
+    def check_types(self) -> None:
+        """Refuse a table of which a column had values, and none that its declared type can hold."""
+        wrong = [
+            f"{column.name}: none of its {read} values is of the declared type {column.kind.value}: mend the schema"
+            for column in domains(self.dataset.schema)
+            if (read := self.values_read[column.name]) and self.problems.rows(column.name, NOT_CONVERTED) == read
+        ]
+        if wrong:
+            raise PreparationRefusedError(wrong)
 
     @property
     def unit(self) -> str | None:
@@ -126,6 +140,8 @@ class PreparedRows:
         if missing:
             raise PreparationRefusedError([f"the source has no column {name}" for name in missing])
         asked = [column for column in columns if unit is None or column.name != unit.name]
+        for column in asked:
+            self.values_read[column.name] += source.height - plain(source[column.name]).null_count()
         kept = {stored_name(c.name): mend(source[c.name], c, self.problems) for c in asked}
         rows = pl.DataFrame(kept)
         if unit is None:

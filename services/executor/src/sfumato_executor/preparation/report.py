@@ -41,6 +41,10 @@ class ProblemCounter:
         if rows:
             self._counts[column, what] += rows
 
+    def rows(self, column: str, what: str) -> int:
+        """Rows counted so far of one column and kind."""
+        return self._counts[column, what]
+
     def sentences(self) -> tuple[str, ...]:
         """One sentence a column and kind, in the order first met."""
         return tuple(f"{column}: {rows} {what}" for (column, what), rows in self._counts.items())
