@@ -1,5 +1,6 @@
 """Makes runs fail after they have seen the data, as a library would: with a text that holds what it saw."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,5 +24,7 @@ def failing_runs() -> Iterator[list[int]]:
     with (
         mock.patch("sfumato_executor.native_engine.NativeEngine.draw", draw),
         mock.patch("sfumato_executor.plan.quoting.GIVE_UP_AFTER", Duration(seconds=GIVE_UP_SECONDS)),
+        # The front keeps quotes: none that was made under the usual time, and none of these for later.
+        mock.patch("sfumato_executor.executor_service._request_key", side_effect=lambda _: os.urandom(32)),
     ):
         yield failed

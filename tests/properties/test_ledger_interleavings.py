@@ -84,6 +84,9 @@ class FaultyStore:
         await self._step()
         return found
 
+    def reaches(self, population: str, sequence: int) -> bool | None:
+        return sequence < len(self.entries) if self._chance.random() < 0.5 else None
+
     async def put_side(self, side: Side) -> bytes | None:
         await self._step()
         there = self.sides.get((side.kind, side.id))

@@ -74,6 +74,11 @@ class Watched(SqliteLedgerStore):
         found = await super().read(population, start_sequence, limit)
         return [self.forged.get(each.sequence, each) for each in found]
 
+    def reaches(self, population: str, sequence: int) -> bool:
+        if self.away:
+            raise StoreUnavailable("away")
+        return super().reaches(population, sequence)
+
 
 class Bench:
     def __init__(self, store: Watched) -> None:

@@ -89,6 +89,8 @@ class Engine:
 
 @dataclass
 class Queue:
+    volatile = False
+
     away: bool = False
     submitted: list[str] = field(default_factory=list)
     checks: int = 0
@@ -352,6 +354,25 @@ async def test_quote_names_who_pays(front: Front) -> None:
     assert response.population == POPULATION
     assert list(response.datasets) == ["datasets/penguins"]
     assert list(response.quote.notes) == ["(100,)"]
+
+
+async def test_the_same_question_is_priced_once_and_another_anew(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    priced: list[float] = []
+
+    def quote(_: Any, task: Any, record: DatasetRecord, group_sizes: tuple[int, ...]) -> Quote:
+        priced.append(task.confidence)
+        return Quote(notes=[str(task.confidence)])
+
+    monkeypatch.setattr(Engine, "quote", quote)
+    context: Any = None
+    for confidence in (0.9, 0.5, 0.9, 0.5):
+        request = contract.QuoteRequest()
+        request.task.confidence = confidence
+        response = await front.handlers.Quote(request, context)
+        assert list(response.quote.notes) == [str(confidence)]
+    request.record.population.name = POPULATION
+    assert (await front.handlers.Quote(request, context)).population == POPULATION
+    assert priced == [0.9, 0.5, 0.5]
 
 
 async def test_a_dummy_run_comes_as_events(front: Front) -> None:

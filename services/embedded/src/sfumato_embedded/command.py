@@ -11,8 +11,10 @@ import typer
 
 from sfumato_embedded.folder import DataFolder, FolderInUseError, connection_file, default_folder
 from sfumato_embedded.identities import ADMINISTRATOR, ANALYST, ISSUER, Connection, issue
+from sfumato_embedded.loop import run
 from sfumato_embedded.mesh import EmbeddedMesh, local_issuer, run_mesh
 from sfumato_embedded.people import ensure_analyst
+from sfumato_executor.arrow_alone import keep_pandas_out
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder of the mesh's state; default: ~/.local/share/sfumato.")
@@ -22,13 +24,17 @@ DataOption = Annotated[
 def up(
     data: DataOption = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0: any free one.")] = 7400,
+    demo_tables: Annotated[
+        bool, typer.Option("--demo-tables", help="Register and publish the demo's penguins and flights, once.")
+    ] = False,
 ) -> None:
     """Run the whole mesh in this process, on loopback, until Ctrl-C. A second start finds its state again."""
+    keep_pandas_out()
     folder = DataFolder((data or default_folder()).expanduser().resolve())
     first = not folder.ledger.exists()
     try:
         with folder.locked():
-            asyncio.run(_serve(folder, port, first))
+            run(_serve(folder, port, first, demo_tables))
     except FolderInUseError as error:
         _fail(f"{error}: use it, or name another folder with --data")
     except OSError as error:
@@ -53,7 +59,7 @@ def demo() -> None:
     sys.exit(run_demo())
 
 
-async def _serve(folder: DataFolder, port: int, first: bool) -> None:
+async def _serve(folder: DataFolder, port: int, first: bool, demo_tables: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -62,6 +68,10 @@ async def _serve(folder: DataFolder, port: int, first: bool) -> None:
         now = datetime.now(UTC)
         connection = Connection(mesh.target, mesh.token(ANALYST, now), mesh.token(ADMINISTRATOR, now), str(folder.root))
         await asyncio.to_thread(ensure_analyst, connection)
+        if demo_tables:
+            from sfumato_embedded.demo.setting_up import ensure_tables
+
+            await asyncio.to_thread(ensure_tables, folder, connection)
         connection.save()
         _announce(mesh, connection, first)
         await stop.wait()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sfumato_embedded import loop
 from sfumato_embedded.folder import DataFolder
 from sfumato_embedded.identities import ADMINISTRATOR, ANALYST, Connection
 from sfumato_embedded.mesh import EmbeddedMesh, run_mesh
@@ -48,7 +49,7 @@ def running_mesh(folder: DataFolder) -> Iterator[RunningMesh]:
 
     def run() -> None:
         try:
-            asyncio.run(serve())
+            loop.run(serve())
         except BaseException as error:
             failure.append(error)
             raise

@@ -2,6 +2,8 @@
 """ExecutorService: prices, takes tasks, reads releases, rehearses. Holds no data credentials."""
 
 import asyncio
+import hashlib
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
@@ -23,6 +25,8 @@ from sfumato_mesh.server import ServerLike
 from sfumato_mesh.v1 import executor_service_pb2 as contract
 from sfumato_mesh.v1.executor_service_pb2_grpc import ExecutorServiceServicer, add_ExecutorServiceServicer_to_server
 
+_KEPT_QUOTES: Final = 512
+_KEPT_QUOTE_BYTES: Final = 32 * 1024
 _DUMMIES: Final = 2
 """Dummy runs at once: each may hold a million rows."""
 
@@ -43,6 +47,7 @@ class ExecutorHandlers(ExecutorServiceServicer):
         self._queue = queue
         self._reader = reader
         self._marks = marks
+        self._quotes: OrderedDict[bytes, contract.QuoteResponse] = OrderedDict()
         self._dummies = asyncio.Semaphore(_DUMMIES)
 
     def register(self, server: ServerLike) -> None:
@@ -50,14 +55,27 @@ class ExecutorHandlers(ExecutorServiceServicer):
         add_ExecutorServiceServicer_to_server(self, server)
 
     async def Quote(self, request: contract.QuoteRequest, context: Any) -> contract.QuoteResponse:
-        """Price a task from what the request says of the dataset."""
+        """Price a task from what the request says of the dataset.
+
+        A quote is a function of the request, and most questions are quoted twice: to be looked at, and to be paid.
+        """
+        key = _request_key(request)
+        known = self._quotes.get(key)
+        if known is not None:
+            self._quotes.move_to_end(key)
+            return known
         record = request.record
         quote = await asyncio.to_thread(self._engine.quote, request.task, record, tuple(request.group_sizes))
-        return contract.QuoteResponse(
+        response = contract.QuoteResponse(
             quote=quote,
             population=record.population.name,
             datasets=[version.dataset for version in quote.data_versions],
         )
+        if response.ByteSize() <= _KEPT_QUOTE_BYTES:
+            self._quotes[key] = response
+            if len(self._quotes) > _KEPT_QUOTES:
+                self._quotes.popitem(last=False)
+        return response
 
     async def CheckAccepting(
         self, request: contract.CheckAcceptingRequest, context: Any
@@ -69,7 +87,10 @@ class ExecutorHandlers(ExecutorServiceServicer):
     async def Submit(self, request: contract.SubmitRequest, context: Any) -> contract.SubmitResponse:
         """Queue an open query."""
         try:
-            await asyncio.to_thread(self._queue.submit_query, request.query_id)
+            if self._queue.volatile:  # in this process's memory: done before a thread would begin
+                self._queue.submit_query(request.query_id)
+            else:
+                await asyncio.to_thread(self._queue.submit_query, request.query_id)
         except QueueUnavailableError:
             raise service_unavailable("executor") from None
         return contract.SubmitResponse()
@@ -114,6 +135,10 @@ class ExecutorHandlers(ExecutorServiceServicer):
         query = query_pb2.Query(question=request.task.question)
         complete = query_pb2.Complete(query=query, row_count=table.num_rows)
         yield _dummy_event(query_pb2.QueryEvent(complete=complete))
+
+
+def _request_key(request: contract.QuoteRequest) -> bytes:
+    return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
 
 
 async def _batches(table: pa.Table, start_row: int) -> AsyncIterator[ArrowBatch]:

@@ -14,14 +14,16 @@ from celery import Celery
 from kombu.entity import Exchange, Queue
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 
+from sfumato_executor import waking_transport
+
 RUN_QUERY: Final = "sfumato.run_query"
 PREPARE: Final = "sfumato.prepare"
 WAKE: Final = "sfumato.wake"
 """Does nothing: ends a worker's wait for a message, so that it sees that it shall stop."""
 
 _MEMORY: Final = "memory://"
-_MEMORY_NAMED: Final = "memory://localhost/"
-"""The same; kombu warns of a URL without a host."""
+_WAKING: Final = f"{waking_transport.SCHEME}://localhost/"
+"""The same, over the transport that wakes its readers; kombu warns of a URL without a host."""
 _AMQP: Final = ("amqp://", "amqps://", "pyamqp://")
 _CONNECT_SECONDS: Final = 2.0
 _PUBLISH_POLICY: Final = {"max_retries": 2, "interval_start": 0.0, "interval_step": 0.1, "interval_max": 0.2}
@@ -48,10 +50,11 @@ def make_app(broker_url: str, prefix: str) -> Celery:
     """Return the Celery application for a broker: JSON only, no results, acknowledged late, one task ahead a slot.
 
     Over AMQP the queues are quorum queues and a publication returns when the broker has confirmed it. Over memory://
-    front and worker share one process and one application; Celery's own polling interval there is a second.
+    front and worker share one process and one application.
     """
     if broker_url == _MEMORY:
-        broker_url = _MEMORY_NAMED
+        waking_transport.register()
+        broker_url = _WAKING
     app = Celery("sfumato_executor", broker=broker_url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
@@ -109,15 +112,12 @@ def instrument() -> None:
 
 
 class TaskQueue:
-    """The front's side of the queue. Blocking: call it off the event loop. Threads may share it."""
+    """The front's side of the queue. Blocking, unless it is volatile. Threads may share it."""
 
     def __init__(self, app: Celery) -> None:
         self.app = app
-
-    @property
-    def volatile(self) -> bool:
+        self.volatile = str(app.conf.broker_url) == _WAKING
         """Whether queued tasks die with this process."""
-        return str(self.app.conf.broker_url).startswith(_MEMORY)
 
     def submit_query(self, query_id: str) -> None:
         """Queue an open query.
@@ -176,8 +176,8 @@ def _queue(name: str, arguments: dict[str, str] | None) -> Queue:
 
 
 def _transport_options(broker_url: str) -> dict[str, Any]:
-    if broker_url.startswith(_MEMORY):
-        return {"polling_interval": 0.001}
+    if broker_url == _WAKING:
+        return {}
     if broker_url.startswith(_AMQP):
         return {"confirm_publish": True}
     return {"socket_timeout": _CONNECT_SECONDS, "socket_connect_timeout": _CONNECT_SECONDS}

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import rfc8785
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+
+from sfumato_mesh.canonical_text import canonical_text
 
 JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 
@@ -34,7 +35,7 @@ def message_json(message: Message) -> str:
     64-bit integers are decimal strings and unset fields are left out, so that the text depends only on the message and
     not on a library's version. Unknown fields are left out too.
     """
-    return canonical_json(MessageToDict(message, preserving_proto_field_name=True)).decode()
+    return canonical_text(message)
 
 
 def request_digest(message: Message) -> bytes:

@@ -187,7 +187,7 @@ def _cut(text: str, longest: int) -> str:
 
 def _packed(detail: Message) -> Any:
     packed = Any()
-    packed.Pack(detail)
+    packed.Pack(detail, deterministic=True)  # maps in the order of their keys: equal refusals are equal bytes
     return packed
 
 

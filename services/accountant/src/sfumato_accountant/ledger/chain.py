@@ -99,6 +99,9 @@ class Chain:
             StoreUnavailable: the store did not answer.
             LedgerBroken: the chain has a gap or a wrong hash. It stays closed.
         """
+        idle = self._next_reading is None and (self._reading is None or self._reading.done()) and self._broken is None
+        if idle and self._store.reaches(self.population, self.fold.head.sequence + 1) is False:
+            return self.fold
         if self._next_reading is None:
             self._next_reading = asyncio.create_task(self._read_after(self._reading))
         await asyncio.shield(self._next_reading)

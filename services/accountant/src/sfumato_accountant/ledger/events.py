@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import ParseDict
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from sfumato.v1 import charge_pb2, ledger_pb2
 from sfumato_accountant.accounting.loss import Loss
 from sfumato_accountant.accounting.scopes import ScopeKey
+from sfumato_mesh.digests import message_json
 
 Versions: TypeAlias = tuple[tuple[str, int], ...]
 """(datasets/{dataset}, version), in the order of the price."""
@@ -106,13 +107,8 @@ class Event:
 
 
 def event_payload(event: ledger_pb2.LedgerEvent) -> str:
-    """Return an event as it is stored and hashed.
-
-    It equals `digests.message_json`, seven times as fast: events hold text, booleans and integers as text under ASCII
-    keys, for which sorted keys without blanks are all that RFC 8785 asks.
-    """
-    fields = MessageToDict(event, preserving_proto_field_name=True)
-    return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    """Return an event as it is stored and hashed."""
+    return message_json(event)
 
 
 def read_event(payload: str) -> Event:

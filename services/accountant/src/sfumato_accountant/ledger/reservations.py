@@ -1,5 +1,6 @@
 """Reservations as messages: a claim, what the fold says of it, and its receipt."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final
@@ -13,6 +14,8 @@ from sfumato_accountant.ledger.settling import data_versions
 from sfumato_mesh.v1 import reservation_pb2
 
 Reservation = reservation_pb2.Reservation
+
+_KEPT: Final = 256
 
 _STATES: Final = {
     QueryState.OPEN: Reservation.STATE_OPEN,
@@ -41,10 +44,22 @@ class Reservations:
     def __init__(self, claims: Claims, receipts: Receipts) -> None:
         self._claims = claims
         self._receipts = receipts
+        self._latest: OrderedDict[tuple[str, View], tuple[PaidQuery, reservation_pb2.Reservation]] = OrderedDict()
 
     async def one(self, chain: Chain, query: PaidQuery, view: View = View.WHOLE) -> reservation_pb2.Reservation:
-        """Return one reservation."""
-        return (await self.several(chain, [(query, view)]))[0]
+        """Return one reservation, not to be changed.
+
+        Several calls ask for a query in one state while it is answered: the last messages are kept, each for as long as
+        the fold holds the very same state.
+        """
+        kept = self._latest.get((query.query_id, view))
+        if kept is not None and kept[0] is query:
+            return kept[1]
+        reservation = (await self.several(chain, [(query, view)]))[0]
+        self._latest[query.query_id, view] = query, reservation
+        if len(self._latest) > _KEPT:
+            self._latest.popitem(last=False)
+        return reservation
 
     async def several(
         self, chain: Chain, queries: Iterable[tuple[PaidQuery, View]]

@@ -77,6 +77,10 @@ class MongodbLedgerStore:
         found = self._entries.find({"_id": bounds}).sort("_id", ASCENDING).limit(limit)
         return [document_entry(each) async for each in found]
 
+    def reaches(self, population: str, sequence: int) -> bool | None:  # noqa: ARG002
+        """Return None: only a round trip tells."""
+        return None
+
     @_answering
     async def put_side(self, side: Side) -> bytes | None:
         """Put a side record if absent; see LedgerStore."""

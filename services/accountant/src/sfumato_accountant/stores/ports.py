@@ -88,6 +88,10 @@ class LedgerStore(Protocol):
         """Return up to `limit` entries from a position on, ascending."""
         ...
 
+    def reaches(self, population: str, sequence: int) -> bool | None:
+        """Return whether an entry stands at a position or behind it; None: that takes a read."""
+        ...
+
     async def put_side(self, side: Side) -> bytes | None:
         """Put a record if its (kind, id) is free; return the body that is there already, or None."""
         ...

@@ -1,9 +1,12 @@
 """SQLite: one file, write-ahead log, full sync. For one machine; several processes may share the file.
 
-All statements run in two dedicated threads (sqlite3 blocks): one writes, one reads what is committed, so that reads
-never wait for a disk. What waits in a thread is run together: every write that has queued up while the disk was busy
-goes into one transaction, so one fsync pays for all of them. Each operation keeps its own outcome, and learns it only
-after that commit.
+Writes run in a dedicated thread (sqlite3 blocks). What waits there is run together: every write that has queued up
+while the disk was busy goes into one transaction, so one fsync pays for all of them. Each operation keeps its own
+outcome, and learns it only after that commit.
+
+Reads see what is committed, on connections of their own: in write-ahead mode they never wait for a writer or for a
+disk. A few rows by their key take microseconds, less than to hand them to a thread and back, and are read at once, on
+the caller's thread; whatever may be long has a second thread.
 """
 
 import asyncio
@@ -32,6 +35,10 @@ T = TypeVar("T")
 _GROUP_LIMIT: Final = 256
 _BUSY_SECONDS: Final = 10.0
 _VARIABLES: Final = 500
+_LOG_BYTES: Final = 4 * 1024 * 1024
+"""1,000 pages: where SQLite checkpoints by itself."""
+_FEW: Final = 16
+"""Rows that are read at once."""
 _LAST: Final = "\U0010ffff"
 
 _SCHEMA: Final = """
@@ -125,11 +132,28 @@ class SqliteThread:
 
 
 class SqliteThreads:
-    """The two threads of a file."""
+    """The two threads of a file, and the connection for short reads."""
 
     def __init__(self, path: Path) -> None:
         self._writing = SqliteThread(path)
         self._reading = SqliteThread(path)
+        _grow_log(path)
+        self._at_once = _connect(path)
+        self._at_once.execute("PRAGMA query_only = ON")
+        self._closed = False
+
+    def read_at_once(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a read of a few rows, found by their key, on this thread.
+
+        Raises:
+            StoreUnavailable: SQLite refused.
+        """
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        try:
+            return operation(self._at_once)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(type(error).__name__) from error
 
     async def run(self, operation: Callable[[sqlite3.Connection], T], *, writes: bool) -> T:
         """Run an operation in the thread that it belongs to; see SqliteThread.run."""
@@ -137,6 +161,9 @@ class SqliteThreads:
 
     async def close(self) -> None:
         """Finish what is queued, and close the file."""
+        if not self._closed:
+            self._closed = True
+            self._at_once.close()
         await self._reading.close()
         await self._writing.close()
 
@@ -154,6 +181,27 @@ def _connect(path: Path) -> sqlite3.Connection:
     except (sqlite3.Error, OSError) as error:
         raise StoreUnavailable(f"{path} cannot be opened: {error}") from error
     return connection
+
+
+def _grow_log(path: Path) -> None:
+    """Give the write-ahead log the size at which SQLite begins it anew.
+
+    A commit that makes the log longer waits for the file system's journal too, which on a busy disk takes ten times as
+    long as to write over what is there. Raises StoreUnavailable.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size >= _LOG_BYTES:
+        return
+    connection = _connect(path)
+    try:
+        filler = ("filler", "", _LOG_BYTES)
+        connection.execute("INSERT OR REPLACE INTO sides VALUES (?, ?, zeroblob(?))", filler)
+        connection.execute("DELETE FROM sides WHERE kind = ?", filler[:1])
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{path} cannot be written: {error}") from error
+    finally:
+        connection.close()
 
 
 def _deliver(outcomes: list[tuple[_Operation[Any], Any, Exception | None]]) -> None:
@@ -213,10 +261,20 @@ class SqliteLedgerStore:
         """Read a part of a chain; see LedgerStore."""
         statement = "SELECT body FROM entries WHERE population = ? AND sequence >= ? ORDER BY sequence LIMIT ?"
 
-        def run(connection: sqlite3.Connection) -> list[str]:
-            return [body for (body,) in connection.execute(statement, (population, start_sequence, limit))]
+        def bodies(connection: sqlite3.Connection, most: int) -> list[str]:
+            return [body for (body,) in connection.execute(statement, (population, start_sequence, most))]
 
-        return [entry_from_json(body) for body in await self._threads.run(run, writes=False)]
+        found = self._threads.read_at_once(lambda connection: bodies(connection, min(limit, _FEW)))
+        if len(found) == _FEW < limit:  # more than the new end of a chain
+            found = await self._threads.run(lambda connection: bodies(connection, limit), writes=False)
+        return [entry_from_json(body) for body in found]
+
+    def reaches(self, population: str, sequence: int) -> bool:
+        """Return whether an entry stands at a position or behind it; see LedgerStore."""
+        statement = "SELECT 1 FROM entries WHERE population = ? AND sequence >= ? LIMIT 1"
+        return self._threads.read_at_once(
+            lambda connection: connection.execute(statement, (population, sequence)).fetchone() is not None
+        )
 
     async def put_side(self, side: Side) -> bytes | None:
         """Put a side record if absent; see LedgerStore."""
@@ -246,6 +304,8 @@ class SqliteLedgerStore:
                 found.update((id_, bytes(body)) for id_, body in connection.execute(statement, (kind.value, *part)))
             return found
 
+        if len(ids) <= _FEW:
+            return self._threads.read_at_once(run)
         return await self._threads.run(run, writes=False)
 
     async def list_side_ids(self, kind: SideKind) -> list[str]:
@@ -286,7 +346,7 @@ class SqliteRecordStore:
             row = connection.execute(statement, (kind, id)).fetchone()
             return None if row is None else Record(row[0], bytes(row[1]), row[2])
 
-        return await self._threads.run(run, writes=False)
+        return self._threads.read_at_once(run)
 
     async def list(self, kind: str, *, after: str = "", prefix: str = "", limit: int) -> list[Record]:
         """List documents; see RecordStore."""

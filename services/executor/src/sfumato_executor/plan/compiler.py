@@ -33,7 +33,8 @@ ENGINE: Final = "native"
 DEFAULT_MAX_ROWS: Final = 2**36
 """Capacity in rows where the schema says none."""
 _CACHED: Final = 256
-_CACHED_KEYS_MAX: Final = 10_000
+_CACHED_KEYS: Final = 300_000
+"""Public keys of all programs that are kept: what they weigh."""
 
 _cache: OrderedDict[bytes, Program] = OrderedDict()
 _cache_lock = threading.Lock()
@@ -60,11 +61,11 @@ def compile_plan(
             _cache.move_to_end(key)
             return found
     program = _compiled(plan, payment, dataset, accounting)
-    if len(program.public_keys) <= _CACHED_KEYS_MAX:
-        with _cache_lock:
-            _cache[key] = program
-            if len(_cache) > _CACHED:
-                _cache.popitem(last=False)
+    with _cache_lock:
+        _cache[key] = program
+        keys = sum(len(each.public_keys) for each in _cache.values())
+        while len(_cache) > _CACHED or keys > _CACHED_KEYS:
+            keys -= len(_cache.popitem(last=False)[1].public_keys)
     return program
 
 

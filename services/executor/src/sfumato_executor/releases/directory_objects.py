@@ -151,6 +151,8 @@ class DirectoryObjects:
         return staged
 
     def _make_parent(self, path: Path) -> None:
+        if path.parent.is_dir():
+            return
         missing = [folder for folder in path.parents if folder.is_relative_to(self.root) and not folder.exists()]
         for folder in reversed(missing):
             folder.mkdir(exist_ok=True)

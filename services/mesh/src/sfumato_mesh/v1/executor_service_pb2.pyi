@@ -39,7 +39,9 @@ class QuoteRequest(_message.Message):
 
     @_builtins.property
     def record(self) -> _catalog_service_pb2.DatasetRecord:
-        """The dataset that it reads; its `published` part if there is one."""
+        """The dataset that it reads; its `published` part if there is one. As the catalogue gave it: it was checked when it
+        was registered, and is not again with every question.
+        """
 
     @_builtins.property
     def group_sizes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -302,7 +304,7 @@ class RunDummyRequest(_message.Message):
 
     @_builtins.property
     def record(self) -> _catalog_service_pb2.DatasetRecord:
-        """The dataset that it reads."""
+        """The dataset that it reads, as the catalogue gave it."""
 
     def __init__(
         self,

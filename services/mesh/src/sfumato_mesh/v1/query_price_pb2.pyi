@@ -43,7 +43,7 @@ class QueryPrice(_message.Message):
     """Whether an equal release may not answer."""
     @_builtins.property
     def task(self) -> _task_pb2.Task:
-        """What is paid for."""
+        """What is paid for. It was checked when it was priced; the accountant keeps it and reads nothing in it."""
 
     @_builtins.property
     def charge(self) -> _charge_pb2.Charge:

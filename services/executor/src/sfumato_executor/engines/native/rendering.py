@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import pyarrow as pa
+import pyarrow.compute as compute
 
 from sfumato_executor.plan.accuracy import half_width, mean_interval, mean_value
 from sfumato_executor.plan.answer import answer_schema, output_type
@@ -15,7 +16,10 @@ from sfumato_executor.plan.expressions import Kind
 from sfumato_executor.plan.program import MeasureKind, Output, Program
 
 Ends = tuple[Sequence[object], Sequence[object], Sequence[object]]
-"""Value, lower and upper end of each row."""
+"""Value, lower and upper end of each row; Arrow arrays are such sequences too."""
+
+_EXACT = 2**52
+"""Integers up to it, and their products with a dyadic step, are exact in float64."""
 
 
 def draw_name(index: int) -> str:
@@ -43,8 +47,21 @@ def _integers(release: pa.Table, output: Output, place: int = 0) -> list[int]:
     return values
 
 
+def _small(release: pa.Table, output: Output, width: int) -> Ends | None:
+    """A draw and the ends of its interval as Arrow arrays, if all stay where float64 is exact; None: they do not."""
+    values = release.column(draw_name(output.draws[0])).combine_chunks()
+    extremes = compute.min_max(values)
+    largest = max(abs(extremes["min"].as_py() or 0), abs(extremes["max"].as_py() or 0))
+    if largest + width > _EXACT:
+        return None
+    return values, compute.subtract(values, width), compute.add(values, width)
+
+
 def _counts(program: Program, output: Output, release: pa.Table, confidence: float) -> Ends:
     width = math.floor(half_width(program.draws[output.draws[0]], confidence))
+    small = _small(release, output, width)
+    if small is not None:
+        return small
     values = _integers(release, output)
     return values, [value - width for value in values], [value + width for value in values]
 
@@ -53,6 +70,12 @@ def _sums(program: Program, output: Output, release: pa.Table, confidence: float
     draw = program.draws[output.draws[0]]
     step = program.vectors[draw.vector].step
     width = math.floor(half_width(draw, confidence))
+    small = _small(release, output, width)
+    if small is not None and output.type.kind is Kind.INTEGER and step == 1:
+        return small
+    if small is not None and output.type.kind is not Kind.INTEGER:
+        value, low, high = (compute.multiply(compute.cast(each, pa.float64()), step) for each in small)
+        return value, low, high
     values = _integers(release, output)
     lows, highs = [value - width for value in values], [value + width for value in values]
     if output.type.kind is Kind.INTEGER:
@@ -111,6 +134,8 @@ _ENDS: dict[MeasureKind, Callable[[Program, Output, pa.Table, float], Ends]] = {
 
 
 def _array(values: Sequence[object], column: pa.DataType) -> pa.Array:
+    if isinstance(values, pa.Array):
+        return values.cast(column)
     if pa.types.is_date32(column):
         return pa.array(values, type=pa.int32()).cast(column)
     if pa.types.is_timestamp(column):
