@@ -108,7 +108,7 @@ class Servicer(query_service_pb2_grpc.QueryServiceServicer):
         if name == LARGE:
             raise plan_rejected("unknown_column", "ρ" * 99_999, "ε" * 99_999, hint="σ" * 99_999, columns="x" * 99_999)
         if name == BROKEN:
-            raise ValueError("the secret 4711")
+            raise ValueError("the secret is a nightingale")
         if name == LOST:
             future = asyncio.get_running_loop().create_future()
             future.cancel()
@@ -331,8 +331,8 @@ async def test_a_failed_handler_tells_nothing(stage: Stage, name: str, caplog: p
         refusal = await refused(stage.wire.unary(GET, GetQueryRequest(name=name)))
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "SERVICE_UNAVAILABLE")
     assert refusal.metadata["service"] == "accountant"
-    assert "4711" not in str(refusal)
-    assert "4711" not in caplog.text
+    assert "nightingale" not in str(refusal)
+    assert "nightingale" not in caplog.text
     assert ("ValueError" if name == BROKEN else "CancelledError") in caplog.text
     assert (await stage.wire.unary(GET, GetQueryRequest(name=WELL))).query.name == WELL
 
@@ -345,7 +345,7 @@ async def test_a_deadline_ends_both_sides(stage: Stage) -> None:
     await asyncio.wait_for(stage.seen.ended.wait(), 3)
     (remaining,) = stage.seen.remaining
     assert remaining is not None
-    assert 0 < remaining <= 0.3
+    assert 0 < remaining < 0.35  # grpc rounds what is left up to its own units
 
 
 async def test_a_deadline_that_is_over_reaches_no_handler(stage: Stage) -> None:
