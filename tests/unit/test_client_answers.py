@@ -84,6 +84,17 @@ def test_one_sided_intervals_missing_ones_and_lists() -> None:
     assert "null" in text
 
 
+@pytest.mark.parametrize(
+    ("edges", "words"),
+    [([2500, 3000, 3500], "h: 2 bins of 500 from 2,500"), ([0, 1, 10, 100], "h: 3 bins between 0, 1, 10, 100")],
+)
+def test_bins_stand_under_a_histogram(edges: list[float], words: str) -> None:
+    measure = sf.histogram("x", edges=edges).to_proto("h")
+    query = made(query_pb2.Query, name="queries/1", question={"plan": {"measures": [measure]}})
+    assert words in repr(answer_of(TABLE, query))
+    assert words in answer_of(TABLE, query)._repr_html_()
+
+
 def test_a_long_answer_is_cut_and_says_so() -> None:
     long = pa.table(measured("n", list(range(30)), [1] * 30, pa.int64()))
     assert "… 10 more rows" in repr(answer_of(long))

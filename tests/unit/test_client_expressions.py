@@ -187,6 +187,8 @@ def test_measures_carry_weight_noise_and_bounds() -> None:
         lambda: sf.quantile("x", 0.5, candidates=[3, 1]),
         lambda: sf.col(""),
         lambda: rows().agg(),
+        lambda: rows().agg(sf.count()),
+        lambda: rows().group_by("a").agg(sf.count(), n=sf.count()),
         lambda: rows().agg(n=3),  # type: ignore[arg-type]
         lambda: rows().group_by("n").agg(n=sf.count()),
         lambda: rows().group_by("a b").agg(n=sf.count()),

@@ -8,6 +8,7 @@ from sfumato._core.answer_view import SHOWN_ROWS, answer_table
 from sfumato._core.decoding import measure_names, rows_of
 from sfumato._core.streams import AnswerReader
 from sfumato._core.tables import clean_lines, escape
+from sfumato._core.wording import bins_text
 from sfumato.charges import Charge, ScopeLine, is_free, left
 from sfumato.errors import MissingExtra, SfumatoError
 from sfumato.receipts import LedgerEvidence, Receipt
@@ -156,10 +157,21 @@ class Answer:
         hidden = self.row_count - SHOWN_ROWS
         return f" … {hidden:,} more row{'s' * (hidden > 1)}" if hidden > 0 else ""
 
+    def _bins(self) -> list[str]:
+        """Bins of the histograms whose edges the question states."""
+        lines = []
+        for each in self._query.question.plan.measures:
+            edges = each.histogram.bins.bin.edges if each.WhichOneof("kind") == "histogram" else ()
+            if len(edges) > 1:
+                lines.append(f"{each.alias}: {bins_text(edges)}")
+        return lines
+
     def __repr__(self) -> str:
         table = answer_table(self.columns, self._units).text(gap=" │ ", rule=True)
-        return clean_lines("\n".join(part for part in (table, self._more(), f" {self._summary()}") if part))
+        bins = "\n".join(f" {each}" for each in self._bins())
+        return clean_lines("\n".join(part for part in (table, self._more(), bins, f" {self._summary()}") if part))
 
     def _repr_html_(self) -> str:
         table = answer_table(self.columns, self._units).html()
-        return f"{table}<div>{escape(self._more())}</div><div><i>{escape(self._summary())}</i></div>"
+        bins = "".join(f"<div>{escape(each)}</div>" for each in self._bins())
+        return f"{table}<div>{escape(self._more())}</div>{bins}<div><i>{escape(self._summary())}</i></div>"

@@ -92,8 +92,9 @@ class Rows:
         named = [plans.named(_named(each), each.to_proto()) for each in columns]
         return Groups(self, plans.grouping(named, keys, threshold))
 
-    def agg(self, **measures: Measure) -> "Question":
-        """Measure all rows as one group: `agg(n=sf.count(), m=sf.mean("x"))`."""
+    def agg(self, *unnamed: Measure, **measures: Measure) -> "Question":
+        """Measure all rows as one group: `agg(n=sf.count(), m=sf.mean("x"))`. Every measure needs a name."""
+        _require_names(unnamed)
         return self._question(None, measures)
 
     def _question(self, group_by: plan_pb2.GroupBy | None, measures: Mapping[str, Measure]) -> "Question":
@@ -117,8 +118,9 @@ class Groups:
         self._rows = rows
         self._group_by = group_by
 
-    def agg(self, **measures: Measure) -> "Question":
-        """Measure each group: `agg(n=sf.count(), m=sf.mean("x"))`."""
+    def agg(self, *unnamed: Measure, **measures: Measure) -> "Question":
+        """Measure each group: `agg(n=sf.count(), m=sf.mean("x"))`. Every measure needs a name."""
+        _require_names(unnamed)
         return self._rows._question(self._group_by, measures)
 
     def __repr__(self) -> str:
@@ -145,7 +147,7 @@ class Question:
         rho: Amount | None = None,
         epsilon: Amount | None = None,
         delta: Amount | None = None,
-        at: Sequence[int] = (),
+        at: int | Sequence[int] = (),
         confidence: float | None = None,
         project: str = "",
     ) -> "Quote":
@@ -290,3 +292,10 @@ def _named(expression: Expression) -> str:
     if not expression.name:
         raise refused("name", f"{expression!r} has no name", '.alias("name")')
     return expression.name
+
+
+def _require_names(unnamed: Sequence[object]) -> None:
+    """Refuse measures that no column of the answer could be called by."""
+    if unnamed:
+        shown = repr(unnamed[0]) if isinstance(unnamed[0], Measure) else type(unnamed[0]).__name__
+        raise refused("agg", f"{shown} has no name, and an answer needs one for its column", "agg(n=sf.count())")

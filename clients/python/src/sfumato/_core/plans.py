@@ -122,8 +122,12 @@ def confidence(value: float | None) -> float:
     return float(value)
 
 
-def group_sizes(sizes: Sequence[int]) -> list[int]:
-    """Return the sizes at which errors are told: at most 16, each once."""
+def group_sizes(sizes: int | Sequence[int]) -> list[int]:
+    """Return the sizes at which errors are told: one, or at most 16, each once."""
+    if isinstance(sizes, int):
+        sizes = [sizes]
+    if not isinstance(sizes, Sequence) or isinstance(sizes, str):
+        raise refused("at", f"{sizes!r} is no whole number and no list of them", "at=[100, 1_000]")
     return list(dict.fromkeys(whole(each, "at", 1, _LARGEST_GROUP) for each in sizes))
 
 

@@ -1,5 +1,7 @@
 """Plans in words, for views and messages. No I/O."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from sfumato._core.literals import plain
@@ -25,6 +27,7 @@ _INFIX: Final = {
     function_pb2.FUNCTION_POWER: "**",
 }
 _MANY: Final = 5
+_EVEN_WITHIN: Final = 1e-9
 
 
 def literal_text(value: expression_pb2.Literal) -> str:
@@ -107,6 +110,14 @@ def measure_text(measure: measure_pb2.Measure) -> str:
             inner = bins.bin.value if bins.WhichOneof("kind") == "bin" else bins
             return f"histogram {expression_text(inner)}"
     return ""
+
+
+def bins_text(edges: Sequence[float]) -> str:
+    """Return a histogram's bins: "8 bins of 500 from 2,500", or its edges."""
+    widths = [high - low for low, high in pairwise(edges)]
+    if max(widths) - min(widths) <= _EVEN_WITHIN * max(widths):
+        return f"{len(widths)} bins of {sig(widths[0], 6)} from {sig(edges[0], 6)}"
+    return f"{len(widths)} bins between {_few([sig(each, 6) for each in edges])}"
 
 
 def noise_text(measure: quote_pb2.MeasureAccuracy) -> str:

@@ -8,7 +8,7 @@ from sfumato import conversion
 from sfumato._core.amounts import ATTO, PICO, attos, loss, refused
 from sfumato.cli import context, output
 from sfumato.cli.exits import guarded
-from sfumato.cli.options import AsJson, DatasetName, Delta, Epsilon, Rho
+from sfumato.cli.options import AsJson, DatasetName
 from sfumato.errors import MissingExtra
 
 
@@ -71,7 +71,12 @@ def receipt(
 
 
 @guarded
-def convert(rho: Rho = None, epsilon: Epsilon = None, delta: Delta = None, as_json: AsJson = False) -> None:
+def convert(
+    rho: Annotated[str | None, typer.Option("--rho", help="ρ, to be told as ε at δ.")] = None,
+    epsilon: Annotated[str | None, typer.Option("--epsilon", help="ε at δ, to be told as the largest ρ.")] = None,
+    delta: Annotated[str | None, typer.Option("--delta", help="δ of either; needed.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Convert ρ to ε at δ, or ε at δ to the largest ρ, tightly; needs no server."""
     if delta is None:
         raise refused("--delta", "it is needed", "--delta 1e-6")
