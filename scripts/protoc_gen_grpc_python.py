@@ -1,12 +1,18 @@
 """A protoc plugin around grpcio-tools' built-in generator of service stubs, for which no plugin binary exists."""
 
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 
 from google.protobuf import descriptor_pb2
 from google.protobuf.compiler import plugin_pb2
+
+# Static methods beside the stubs, a third of each file, which nobody here calls and grpc may change without notice.
+_EXPERIMENTAL = re.compile(
+    r"\n\n # This class is part of an EXPERIMENTAL API\.\nclass .*?(?=\n\n\nclass |\n*\Z)", re.DOTALL
+)
 
 
 def main() -> None:
@@ -21,7 +27,7 @@ def main() -> None:
         generator = [sys.executable, "-m", "grpc_tools.protoc", f"--descriptor_set_in={image}"]
         subprocess.run([*generator, f"--grpc_python_out={out}", *request.file_to_generate], check=True)
         for path in sorted(out.rglob("*.py")):
-            response.file.add(name=str(path.relative_to(out)), content=path.read_text())
+            response.file.add(name=str(path.relative_to(out)), content=_EXPERIMENTAL.sub("", path.read_text()))
     sys.stdout.buffer.write(response.SerializeToString())
 
 

@@ -29,7 +29,7 @@ from sfumato.v1 import grant_pb2 as sfumato_dot_v1_dot_grant__pb2
 from sfumato.v1 import scope_pb2 as sfumato_dot_v1_dot_scope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sfumato/v1/budget_admin_service.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fsfumato/v1/budget_service.proto\x1a\x17sfumato/v1/charge.proto\x1a\x16sfumato/v1/grant.proto\x1a\x16sfumato/v1/scope.proto\"\x97\x02\n\x12GrantBudgetRequest\x12/\n\x05scope\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\x12\x33\n\x05limit\x18\x02 \x01(\x0b\x32\x15.sfumato.v1.LossLimitB\x06\xbaH\x03\xc8\x01\x01R\x05limit\x12\x30\n\rjustification\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\n\x18\x80\x08R\rjustification\x12\'\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1b\n\x04\x65tag\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18@R\x04\x65tag\x12#\n\rvalidate_only\x18\x07 \x01(\x08R\x0cvalidateOnly\"\x94\x01\n\x13GrantBudgetResponse\x12\'\n\x05grant\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.GrantR\x05grant\x12*\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x12.sfumato.v1.BudgetR\x06\x62\x65\x66ore\x12(\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x12.sfumato.v1.BudgetR\x05\x61\x66ter\"i\n\x0fGetGrantRequest\x12V\n\x04name\x18\x01 \x01(\tBB\xbaH?r=2;^populations/[a-z][a-z0-9-]{0,62}/grants/[a-z0-9.-]{1,255}$R\x04name\";\n\x10GetGrantResponse\x12\'\n\x05grant\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.GrantR\x05grant\"\xa9\x01\n\x11ListGrantsRequest\x12\x45\n\x06parent\x18\x01 \x01(\tB-\xbaH*r(2&^populations/([a-z][a-z0-9-]{0,62}|-)$R\x06parent\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\"g\n\x12ListGrantsResponse\x12)\n\x06grants\x18\x01 \x03(\x0b\x32\x11.sfumato.v1.GrantR\x06grants\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa1\x01\n\x13\x46reezeBudgetRequest\x12/\n\x05scope\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\x12\x30\n\rjustification\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\n\x18\x80\x08R\rjustification\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"B\n\x14\x46reezeBudgetResponse\x12*\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.sfumato.v1.BudgetR\x06\x62udget\"\xa3\x01\n\x15UnfreezeBudgetRequest\x12/\n\x05scope\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\x12\x30\n\rjustification\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\n\x18\x80\x08R\rjustification\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"D\n\x16UnfreezeBudgetResponse\x12*\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.sfumato.v1.BudgetR\x06\x62udget2\xbd\x03\n\x12\x42udgetAdminService\x12S\n\x0bGrantBudget\x12\x1e.sfumato.v1.GrantBudgetRequest\x1a\x1f.sfumato.v1.GrantBudgetResponse\"\x03\x90\x02\x02\x12J\n\x08GetGrant\x12\x1b.sfumato.v1.GetGrantRequest\x1a\x1c.sfumato.v1.GetGrantResponse\"\x03\x90\x02\x01\x12P\n\nListGrants\x12\x1d.sfumato.v1.ListGrantsRequest\x1a\x1e.sfumato.v1.ListGrantsResponse\"\x03\x90\x02\x01\x12V\n\x0c\x46reezeBudget\x12\x1f.sfumato.v1.FreezeBudgetRequest\x1a .sfumato.v1.FreezeBudgetResponse\"\x03\x90\x02\x02\x12\\\n\x0eUnfreezeBudget\x12!.sfumato.v1.UnfreezeBudgetRequest\x1a\".sfumato.v1.UnfreezeBudgetResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sfumato/v1/budget_admin_service.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fsfumato/v1/budget_service.proto\x1a\x17sfumato/v1/charge.proto\x1a\x16sfumato/v1/grant.proto\x1a\x16sfumato/v1/scope.proto\"\xc9\x02\n\x12GrantBudgetRequest\x12/\n\x05scope\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\x12\x33\n\x05limit\x18\x02 \x01(\x0b\x32\x15.sfumato.v1.LossLimitB\x06\xbaH\x03\xc8\x01\x01R\x05limit\x12\x30\n\x06window\x18\x03 \x01(\x0b\x32\x18.sfumato.v1.BudgetWindowR\x06window\x12\x30\n\rjustification\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\n\x18\x80\x08R\rjustification\x12\'\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x1b\n\x04\x65tag\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18@R\x04\x65tag\x12#\n\rvalidate_only\x18\x07 \x01(\x08R\x0cvalidateOnly\"\x94\x01\n\x13GrantBudgetResponse\x12\'\n\x05grant\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.GrantR\x05grant\x12*\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x12.sfumato.v1.BudgetR\x06\x62\x65\x66ore\x12(\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x12.sfumato.v1.BudgetR\x05\x61\x66ter\"i\n\x0fGetGrantRequest\x12V\n\x04name\x18\x01 \x01(\tBB\xbaH?r=2;^populations/[a-z][a-z0-9-]{0,62}/grants/[a-z0-9.-]{1,255}$R\x04name\";\n\x10GetGrantResponse\x12\'\n\x05grant\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.GrantR\x05grant\"\xa9\x01\n\x11ListGrantsRequest\x12\x45\n\x06parent\x18\x01 \x01(\tB-\xbaH*r(2&^populations/([a-z][a-z0-9-]{0,62}|-)$R\x06parent\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\"g\n\x12ListGrantsResponse\x12)\n\x06grants\x18\x01 \x03(\x0b\x32\x11.sfumato.v1.GrantR\x06grants\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa1\x01\n\x13\x46reezeBudgetRequest\x12/\n\x05scope\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\x12\x30\n\rjustification\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\n\x18\x80\x08R\rjustification\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"B\n\x14\x46reezeBudgetResponse\x12*\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.sfumato.v1.BudgetR\x06\x62udget\"\xc5\x01\n\x16WithholdReleaseRequest\x12\x34\n\x05query\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^queries/[0-9a-f-]{36}$R\x05query\x12\x1a\n\x08withheld\x18\x02 \x01(\x08R\x08withheld\x12\x30\n\rjustification\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\n\x18\x80\x08R\rjustification\x12\'\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"U\n\x17WithholdReleaseResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x03R\x08sequence\x12\x1e\n\npopulation\x18\x02 \x01(\tR\npopulation\"\xa3\x01\n\x15UnfreezeBudgetRequest\x12/\n\x05scope\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\x12\x30\n\rjustification\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\n\x18\x80\x08R\rjustification\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"D\n\x16UnfreezeBudgetResponse\x12*\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.sfumato.v1.BudgetR\x06\x62udget2\x9e\x04\n\x12\x42udgetAdminService\x12S\n\x0bGrantBudget\x12\x1e.sfumato.v1.GrantBudgetRequest\x1a\x1f.sfumato.v1.GrantBudgetResponse\"\x03\x90\x02\x02\x12J\n\x08GetGrant\x12\x1b.sfumato.v1.GetGrantRequest\x1a\x1c.sfumato.v1.GetGrantResponse\"\x03\x90\x02\x01\x12P\n\nListGrants\x12\x1d.sfumato.v1.ListGrantsRequest\x1a\x1e.sfumato.v1.ListGrantsResponse\"\x03\x90\x02\x01\x12V\n\x0c\x46reezeBudget\x12\x1f.sfumato.v1.FreezeBudgetRequest\x1a .sfumato.v1.FreezeBudgetResponse\"\x03\x90\x02\x02\x12_\n\x0fWithholdRelease\x12\".sfumato.v1.WithholdReleaseRequest\x1a#.sfumato.v1.WithholdReleaseResponse\"\x03\x90\x02\x02\x12\\\n\x0eUnfreezeBudget\x12!.sfumato.v1.UnfreezeBudgetRequest\x1a\".sfumato.v1.UnfreezeBudgetResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,6 +60,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FREEZEBUDGETREQUEST'].fields_by_name['justification']._serialized_options = b'\272H\007r\005\020\n\030\200\010'
   _globals['_FREEZEBUDGETREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_FREEZEBUDGETREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_WITHHOLDRELEASEREQUEST'].fields_by_name['query']._loaded_options = None
+  _globals['_WITHHOLDRELEASEREQUEST'].fields_by_name['query']._serialized_options = b'\272H\033r\0312\027^queries/[0-9a-f-]{36}$'
+  _globals['_WITHHOLDRELEASEREQUEST'].fields_by_name['justification']._loaded_options = None
+  _globals['_WITHHOLDRELEASEREQUEST'].fields_by_name['justification']._serialized_options = b'\272H\007r\005\020\n\030\200\010'
+  _globals['_WITHHOLDRELEASEREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_WITHHOLDRELEASEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_UNFREEZEBUDGETREQUEST'].fields_by_name['scope']._loaded_options = None
   _globals['_UNFREEZEBUDGETREQUEST'].fields_by_name['scope']._serialized_options = b'\272H\003\310\001\001'
   _globals['_UNFREEZEBUDGETREQUEST'].fields_by_name['justification']._loaded_options = None
@@ -74,28 +80,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BUDGETADMINSERVICE'].methods_by_name['ListGrants']._serialized_options = b'\220\002\001'
   _globals['_BUDGETADMINSERVICE'].methods_by_name['FreezeBudget']._loaded_options = None
   _globals['_BUDGETADMINSERVICE'].methods_by_name['FreezeBudget']._serialized_options = b'\220\002\002'
+  _globals['_BUDGETADMINSERVICE'].methods_by_name['WithholdRelease']._loaded_options = None
+  _globals['_BUDGETADMINSERVICE'].methods_by_name['WithholdRelease']._serialized_options = b'\220\002\002'
   _globals['_BUDGETADMINSERVICE'].methods_by_name['UnfreezeBudget']._loaded_options = None
   _globals['_BUDGETADMINSERVICE'].methods_by_name['UnfreezeBudget']._serialized_options = b'\220\002\002'
   _globals['_GRANTBUDGETREQUEST']._serialized_start=189
-  _globals['_GRANTBUDGETREQUEST']._serialized_end=468
-  _globals['_GRANTBUDGETRESPONSE']._serialized_start=471
-  _globals['_GRANTBUDGETRESPONSE']._serialized_end=619
-  _globals['_GETGRANTREQUEST']._serialized_start=621
-  _globals['_GETGRANTREQUEST']._serialized_end=726
-  _globals['_GETGRANTRESPONSE']._serialized_start=728
-  _globals['_GETGRANTRESPONSE']._serialized_end=787
-  _globals['_LISTGRANTSREQUEST']._serialized_start=790
-  _globals['_LISTGRANTSREQUEST']._serialized_end=959
-  _globals['_LISTGRANTSRESPONSE']._serialized_start=961
-  _globals['_LISTGRANTSRESPONSE']._serialized_end=1064
-  _globals['_FREEZEBUDGETREQUEST']._serialized_start=1067
-  _globals['_FREEZEBUDGETREQUEST']._serialized_end=1228
-  _globals['_FREEZEBUDGETRESPONSE']._serialized_start=1230
-  _globals['_FREEZEBUDGETRESPONSE']._serialized_end=1296
-  _globals['_UNFREEZEBUDGETREQUEST']._serialized_start=1299
-  _globals['_UNFREEZEBUDGETREQUEST']._serialized_end=1462
-  _globals['_UNFREEZEBUDGETRESPONSE']._serialized_start=1464
-  _globals['_UNFREEZEBUDGETRESPONSE']._serialized_end=1532
-  _globals['_BUDGETADMINSERVICE']._serialized_start=1535
-  _globals['_BUDGETADMINSERVICE']._serialized_end=1980
+  _globals['_GRANTBUDGETREQUEST']._serialized_end=518
+  _globals['_GRANTBUDGETRESPONSE']._serialized_start=521
+  _globals['_GRANTBUDGETRESPONSE']._serialized_end=669
+  _globals['_GETGRANTREQUEST']._serialized_start=671
+  _globals['_GETGRANTREQUEST']._serialized_end=776
+  _globals['_GETGRANTRESPONSE']._serialized_start=778
+  _globals['_GETGRANTRESPONSE']._serialized_end=837
+  _globals['_LISTGRANTSREQUEST']._serialized_start=840
+  _globals['_LISTGRANTSREQUEST']._serialized_end=1009
+  _globals['_LISTGRANTSRESPONSE']._serialized_start=1011
+  _globals['_LISTGRANTSRESPONSE']._serialized_end=1114
+  _globals['_FREEZEBUDGETREQUEST']._serialized_start=1117
+  _globals['_FREEZEBUDGETREQUEST']._serialized_end=1278
+  _globals['_FREEZEBUDGETRESPONSE']._serialized_start=1280
+  _globals['_FREEZEBUDGETRESPONSE']._serialized_end=1346
+  _globals['_WITHHOLDRELEASEREQUEST']._serialized_start=1349
+  _globals['_WITHHOLDRELEASEREQUEST']._serialized_end=1546
+  _globals['_WITHHOLDRELEASERESPONSE']._serialized_start=1548
+  _globals['_WITHHOLDRELEASERESPONSE']._serialized_end=1633
+  _globals['_UNFREEZEBUDGETREQUEST']._serialized_start=1636
+  _globals['_UNFREEZEBUDGETREQUEST']._serialized_end=1799
+  _globals['_UNFREEZEBUDGETRESPONSE']._serialized_start=1801
+  _globals['_UNFREEZEBUDGETRESPONSE']._serialized_end=1869
+  _globals['_BUDGETADMINSERVICE']._serialized_start=1872
+  _globals['_BUDGETADMINSERVICE']._serialized_end=2414
 # @@protoc_insertion_point(module_scope)

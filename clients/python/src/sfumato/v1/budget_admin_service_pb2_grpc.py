@@ -56,6 +56,11 @@ class BudgetAdminServiceStub(object):
                 request_serializer=sfumato_dot_v1_dot_budget__admin__service__pb2.FreezeBudgetRequest.SerializeToString,
                 response_deserializer=sfumato_dot_v1_dot_budget__admin__service__pb2.FreezeBudgetResponse.FromString,
                 _registered_method=True)
+        self.WithholdRelease = channel.unary_unary(
+                '/sfumato.v1.BudgetAdminService/WithholdRelease',
+                request_serializer=sfumato_dot_v1_dot_budget__admin__service__pb2.WithholdReleaseRequest.SerializeToString,
+                response_deserializer=sfumato_dot_v1_dot_budget__admin__service__pb2.WithholdReleaseResponse.FromString,
+                _registered_method=True)
         self.UnfreezeBudget = channel.unary_unary(
                 '/sfumato.v1.BudgetAdminService/UnfreezeBudget',
                 request_serializer=sfumato_dot_v1_dot_budget__admin__service__pb2.UnfreezeBudgetRequest.SerializeToString,
@@ -97,6 +102,13 @@ class BudgetAdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WithholdRelease(self, request, context):
+        """WithholdRelease stops reading of one release, or allows it again. It gives nothing back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UnfreezeBudget(self, request, context):
         """UnfreezeBudget lets a scope spend again.
         """
@@ -127,6 +139,11 @@ def add_BudgetAdminServiceServicer_to_server(servicer, server):
                     request_deserializer=sfumato_dot_v1_dot_budget__admin__service__pb2.FreezeBudgetRequest.FromString,
                     response_serializer=sfumato_dot_v1_dot_budget__admin__service__pb2.FreezeBudgetResponse.SerializeToString,
             ),
+            'WithholdRelease': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithholdRelease,
+                    request_deserializer=sfumato_dot_v1_dot_budget__admin__service__pb2.WithholdReleaseRequest.FromString,
+                    response_serializer=sfumato_dot_v1_dot_budget__admin__service__pb2.WithholdReleaseResponse.SerializeToString,
+            ),
             'UnfreezeBudget': grpc.unary_unary_rpc_method_handler(
                     servicer.UnfreezeBudget,
                     request_deserializer=sfumato_dot_v1_dot_budget__admin__service__pb2.UnfreezeBudgetRequest.FromString,
@@ -138,144 +155,3 @@ def add_BudgetAdminServiceServicer_to_server(servicer, server):
     server.add_generic_rpc_handlers((generic_handler,))
     server.add_registered_method_handlers('sfumato.v1.BudgetAdminService', rpc_method_handlers)
 
-
- # This class is part of an EXPERIMENTAL API.
-class BudgetAdminService(object):
-    """BudgetAdminService sets limits and stops spending. For custodians of the population. Every change is an entry of its
-    ledger.
-    """
-
-    @staticmethod
-    def GrantBudget(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.BudgetAdminService/GrantBudget',
-            sfumato_dot_v1_dot_budget__admin__service__pb2.GrantBudgetRequest.SerializeToString,
-            sfumato_dot_v1_dot_budget__admin__service__pb2.GrantBudgetResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetGrant(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.BudgetAdminService/GetGrant',
-            sfumato_dot_v1_dot_budget__admin__service__pb2.GetGrantRequest.SerializeToString,
-            sfumato_dot_v1_dot_budget__admin__service__pb2.GetGrantResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListGrants(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.BudgetAdminService/ListGrants',
-            sfumato_dot_v1_dot_budget__admin__service__pb2.ListGrantsRequest.SerializeToString,
-            sfumato_dot_v1_dot_budget__admin__service__pb2.ListGrantsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def FreezeBudget(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.BudgetAdminService/FreezeBudget',
-            sfumato_dot_v1_dot_budget__admin__service__pb2.FreezeBudgetRequest.SerializeToString,
-            sfumato_dot_v1_dot_budget__admin__service__pb2.FreezeBudgetResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def UnfreezeBudget(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.BudgetAdminService/UnfreezeBudget',
-            sfumato_dot_v1_dot_budget__admin__service__pb2.UnfreezeBudgetRequest.SerializeToString,
-            sfumato_dot_v1_dot_budget__admin__service__pb2.UnfreezeBudgetResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)

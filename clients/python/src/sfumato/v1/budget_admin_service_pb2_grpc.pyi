@@ -45,6 +45,8 @@ class BudgetAdminServiceStub:
     """ListGrants lists the grants of a population."""
     FreezeBudget: _grpc.UnaryUnaryMultiCallable[_budget_admin_service_pb2.FreezeBudgetRequest, _budget_admin_service_pb2.FreezeBudgetResponse]
     """FreezeBudget stops paying from a scope at once. Open queries end as they would have; free repeats go on."""
+    WithholdRelease: _grpc.UnaryUnaryMultiCallable[_budget_admin_service_pb2.WithholdReleaseRequest, _budget_admin_service_pb2.WithholdReleaseResponse]
+    """WithholdRelease stops reading of one release, or allows it again. It gives nothing back."""
     UnfreezeBudget: _grpc.UnaryUnaryMultiCallable[_budget_admin_service_pb2.UnfreezeBudgetRequest, _budget_admin_service_pb2.UnfreezeBudgetResponse]
     """UnfreezeBudget lets a scope spend again."""
 
@@ -65,6 +67,8 @@ class BudgetAdminServiceAsyncStub(BudgetAdminServiceStub):
     """ListGrants lists the grants of a population."""
     FreezeBudget: _aio.UnaryUnaryMultiCallable[_budget_admin_service_pb2.FreezeBudgetRequest, _budget_admin_service_pb2.FreezeBudgetResponse]  # type: ignore[assignment]
     """FreezeBudget stops paying from a scope at once. Open queries end as they would have; free repeats go on."""
+    WithholdRelease: _aio.UnaryUnaryMultiCallable[_budget_admin_service_pb2.WithholdReleaseRequest, _budget_admin_service_pb2.WithholdReleaseResponse]  # type: ignore[assignment]
+    """WithholdRelease stops reading of one release, or allows it again. It gives nothing back."""
     UnfreezeBudget: _aio.UnaryUnaryMultiCallable[_budget_admin_service_pb2.UnfreezeBudgetRequest, _budget_admin_service_pb2.UnfreezeBudgetResponse]  # type: ignore[assignment]
     """UnfreezeBudget lets a scope spend again."""
 
@@ -106,6 +110,14 @@ class BudgetAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_budget_admin_service_pb2.FreezeBudgetResponse, _abc.Awaitable[_budget_admin_service_pb2.FreezeBudgetResponse]]:
         """FreezeBudget stops paying from a scope at once. Open queries end as they would have; free repeats go on."""
+
+    @_abc_1.abstractmethod
+    def WithholdRelease(
+        self,
+        request: _budget_admin_service_pb2.WithholdReleaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_budget_admin_service_pb2.WithholdReleaseResponse, _abc.Awaitable[_budget_admin_service_pb2.WithholdReleaseResponse]]:
+        """WithholdRelease stops reading of one release, or allows it again. It gives nothing back."""
 
     @_abc_1.abstractmethod
     def UnfreezeBudget(

@@ -23,12 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from sfumato.v1 import charge_pb2 as sfumato_dot_v1_dot_charge__pb2
 from sfumato.v1 import grant_pb2 as sfumato_dot_v1_dot_grant__pb2
 from sfumato.v1 import scope_pb2 as sfumato_dot_v1_dot_scope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsfumato/v1/budget_service.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17sfumato/v1/charge.proto\x1a\x16sfumato/v1/grant.proto\x1a\x16sfumato/v1/scope.proto\"\xa8\x02\n\x06\x42udget\x12\'\n\x05scope\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.ScopeR\x05scope\x12\'\n\x05grant\x18\x02 \x01(\x0b\x32\x11.sfumato.v1.GrantR\x05grant\x12(\n\x05limit\x18\x03 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\x05limit\x12(\n\x05spent\x18\x04 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\x05spent\x12\x30\n\tremaining\x18\x06 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\tremaining\x12.\n\x13spent_epsilon_picos\x18\t \x01(\x03R\x11spentEpsilonPicos\x12\x16\n\x06\x66rozen\x18\n \x01(\x08R\x06\x66rozen\"\xaa\x02\n\x12ListBudgetsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\x12\x43\n\x07\x64\x61taset\x18\x03 \x01(\tB)\xbaH&r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07\x64\x61taset\x12L\n\npopulation\x18\x04 \x01(\tB,\xbaH)r$2\"^populations/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\npopulation\x12\x32\n\x0b\x64\x65lta_attos\x18\x05 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x10\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00R\ndeltaAttos\"k\n\x13ListBudgetsResponse\x12,\n\x07\x62udgets\x18\x01 \x03(\x0b\x32\x12.sfumato.v1.BudgetR\x07\x62udgets\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2d\n\rBudgetService\x12S\n\x0bListBudgets\x12\x1e.sfumato.v1.ListBudgetsRequest\x1a\x1f.sfumato.v1.ListBudgetsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsfumato/v1/budget_service.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sfumato/v1/charge.proto\x1a\x16sfumato/v1/grant.proto\x1a\x16sfumato/v1/scope.proto\"\xd5\x03\n\x06\x42udget\x12\'\n\x05scope\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.ScopeR\x05scope\x12\'\n\x05grant\x18\x02 \x01(\x0b\x32\x11.sfumato.v1.GrantR\x05grant\x12(\n\x05limit\x18\x03 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\x05limit\x12(\n\x05spent\x18\x04 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\x05spent\x12\x30\n\tdelegated\x18\x05 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\tdelegated\x12\x30\n\tremaining\x18\x06 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\tremaining\x12\x35\n\x0cwindow_spent\x18\x07 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\x0bwindowSpent\x12\x42\n\x0fwindow_end_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rwindowEndTime\x12.\n\x13spent_epsilon_picos\x18\t \x01(\x03R\x11spentEpsilonPicos\x12\x16\n\x06\x66rozen\x18\n \x01(\x08R\x06\x66rozen\"\xaa\x02\n\x12ListBudgetsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\x12\x43\n\x07\x64\x61taset\x18\x03 \x01(\tB)\xbaH&r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07\x64\x61taset\x12L\n\npopulation\x18\x04 \x01(\tB,\xbaH)r$2\"^populations/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\npopulation\x12\x32\n\x0b\x64\x65lta_attos\x18\x05 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x10\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00R\ndeltaAttos\"k\n\x13ListBudgetsResponse\x12,\n\x07\x62udgets\x18\x01 \x03(\x0b\x32\x12.sfumato.v1.BudgetR\x07\x62udgets\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xac\x02\n\x18GetBudgetTimelineRequest\x12/\n\x05scope\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\x12\x39\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x12\x39\n\x04step\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\n\xbaH\x07\xaa\x01\x04\x32\x02\x08\x01R\x04step\x12\x32\n\x0b\x64\x65lta_attos\x18\x05 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x10\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00R\ndeltaAttos\"\x85\x01\n\x19GetBudgetTimelineResponse\x12/\n\x06points\x18\x01 \x03(\x0b\x32\x17.sfumato.v1.BudgetPointR\x06points\x12\x37\n\rtypical_count\x18\x02 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\x0ctypicalCount\"\xc1\x01\n\x0b\x42udgetPoint\x12.\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\x12(\n\x05spent\x18\x02 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\x05spent\x12(\n\x05limit\x18\x03 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\x05limit\x12.\n\x13spent_epsilon_picos\x18\x04 \x01(\x03R\x11spentEpsilonPicos\"\xc4\x02\n\x15\x44\x65legateBudgetRequest\x12/\n\x05scope\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\x12\x37\n\x04user\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^users/[a-z][a-z0-9-]{0,62}$R\x04user\x12\x33\n\x05limit\x18\x03 \x01(\x0b\x32\x15.sfumato.v1.LossLimitB\x06\xbaH\x03\xc8\x01\x01R\x05limit\x12\'\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId:c\xbaH`\x1a^\n\x15\x64\x65legate_budget.scope\x12+only a scope that names an analyst can lend\x1a\x18this.scope.analyst != \'\'\"m\n\x16\x44\x65legateBudgetResponse\x12\'\n\x05grant\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.GrantR\x05grant\x12*\n\x06\x62udget\x18\x02 \x01(\x0b\x32\x12.sfumato.v1.BudgetR\x06\x62udget\"\x99\x01\n\x14ReclaimBudgetRequest\x12X\n\x05grant\x18\x01 \x01(\tBB\xbaH?r=2;^populations/[a-z][a-z0-9-]{0,62}/grants/[a-z0-9.-]{1,255}$R\x05grant\x12\'\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"r\n\x15ReclaimBudgetResponse\x12\'\n\x05grant\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.GrantR\x05grant\x12\x30\n\treclaimed\x18\x02 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\treclaimed2\x84\x03\n\rBudgetService\x12S\n\x0bListBudgets\x12\x1e.sfumato.v1.ListBudgetsRequest\x1a\x1f.sfumato.v1.ListBudgetsResponse\"\x03\x90\x02\x01\x12\x65\n\x11GetBudgetTimeline\x12$.sfumato.v1.GetBudgetTimelineRequest\x1a%.sfumato.v1.GetBudgetTimelineResponse\"\x03\x90\x02\x01\x12\\\n\x0e\x44\x65legateBudget\x12!.sfumato.v1.DelegateBudgetRequest\x1a\".sfumato.v1.DelegateBudgetResponse\"\x03\x90\x02\x02\x12Y\n\rReclaimBudget\x12 .sfumato.v1.ReclaimBudgetRequest\x1a!.sfumato.v1.ReclaimBudgetResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,14 +47,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTBUDGETSREQUEST'].fields_by_name['population']._serialized_options = b'\272H)r$2\"^populations/[a-z][a-z0-9-]{0,62}$\330\001\001'
   _globals['_LISTBUDGETSREQUEST'].fields_by_name['delta_attos']._loaded_options = None
   _globals['_LISTBUDGETSREQUEST'].fields_by_name['delta_attos']._serialized_options = b'\272H\016\"\014\020\200\200\220\273\272\326\255\360\r(\000'
+  _globals['_GETBUDGETTIMELINEREQUEST'].fields_by_name['scope']._loaded_options = None
+  _globals['_GETBUDGETTIMELINEREQUEST'].fields_by_name['scope']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_GETBUDGETTIMELINEREQUEST'].fields_by_name['step']._loaded_options = None
+  _globals['_GETBUDGETTIMELINEREQUEST'].fields_by_name['step']._serialized_options = b'\272H\007\252\001\0042\002\010\001'
+  _globals['_GETBUDGETTIMELINEREQUEST'].fields_by_name['delta_attos']._loaded_options = None
+  _globals['_GETBUDGETTIMELINEREQUEST'].fields_by_name['delta_attos']._serialized_options = b'\272H\016\"\014\020\200\200\220\273\272\326\255\360\r(\000'
+  _globals['_DELEGATEBUDGETREQUEST'].fields_by_name['scope']._loaded_options = None
+  _globals['_DELEGATEBUDGETREQUEST'].fields_by_name['scope']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_DELEGATEBUDGETREQUEST'].fields_by_name['user']._loaded_options = None
+  _globals['_DELEGATEBUDGETREQUEST'].fields_by_name['user']._serialized_options = b'\272H r\0362\034^users/[a-z][a-z0-9-]{0,62}$'
+  _globals['_DELEGATEBUDGETREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_DELEGATEBUDGETREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_DELEGATEBUDGETREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_DELEGATEBUDGETREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_DELEGATEBUDGETREQUEST']._loaded_options = None
+  _globals['_DELEGATEBUDGETREQUEST']._serialized_options = b'\272H`\032^\n\025delegate_budget.scope\022+only a scope that names an analyst can lend\032\030this.scope.analyst != \'\''
+  _globals['_RECLAIMBUDGETREQUEST'].fields_by_name['grant']._loaded_options = None
+  _globals['_RECLAIMBUDGETREQUEST'].fields_by_name['grant']._serialized_options = b'\272H?r=2;^populations/[a-z][a-z0-9-]{0,62}/grants/[a-z0-9.-]{1,255}$'
+  _globals['_RECLAIMBUDGETREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RECLAIMBUDGETREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_BUDGETSERVICE'].methods_by_name['ListBudgets']._loaded_options = None
   _globals['_BUDGETSERVICE'].methods_by_name['ListBudgets']._serialized_options = b'\220\002\001'
-  _globals['_BUDGET']._serialized_start=150
-  _globals['_BUDGET']._serialized_end=446
-  _globals['_LISTBUDGETSREQUEST']._serialized_start=449
-  _globals['_LISTBUDGETSREQUEST']._serialized_end=747
-  _globals['_LISTBUDGETSRESPONSE']._serialized_start=749
-  _globals['_LISTBUDGETSRESPONSE']._serialized_end=856
-  _globals['_BUDGETSERVICE']._serialized_start=858
-  _globals['_BUDGETSERVICE']._serialized_end=958
+  _globals['_BUDGETSERVICE'].methods_by_name['GetBudgetTimeline']._loaded_options = None
+  _globals['_BUDGETSERVICE'].methods_by_name['GetBudgetTimeline']._serialized_options = b'\220\002\001'
+  _globals['_BUDGETSERVICE'].methods_by_name['DelegateBudget']._loaded_options = None
+  _globals['_BUDGETSERVICE'].methods_by_name['DelegateBudget']._serialized_options = b'\220\002\002'
+  _globals['_BUDGETSERVICE'].methods_by_name['ReclaimBudget']._loaded_options = None
+  _globals['_BUDGETSERVICE'].methods_by_name['ReclaimBudget']._serialized_options = b'\220\002\002'
+  _globals['_BUDGET']._serialized_start=215
+  _globals['_BUDGET']._serialized_end=684
+  _globals['_LISTBUDGETSREQUEST']._serialized_start=687
+  _globals['_LISTBUDGETSREQUEST']._serialized_end=985
+  _globals['_LISTBUDGETSRESPONSE']._serialized_start=987
+  _globals['_LISTBUDGETSRESPONSE']._serialized_end=1094
+  _globals['_GETBUDGETTIMELINEREQUEST']._serialized_start=1097
+  _globals['_GETBUDGETTIMELINEREQUEST']._serialized_end=1397
+  _globals['_GETBUDGETTIMELINERESPONSE']._serialized_start=1400
+  _globals['_GETBUDGETTIMELINERESPONSE']._serialized_end=1533
+  _globals['_BUDGETPOINT']._serialized_start=1536
+  _globals['_BUDGETPOINT']._serialized_end=1729
+  _globals['_DELEGATEBUDGETREQUEST']._serialized_start=1732
+  _globals['_DELEGATEBUDGETREQUEST']._serialized_end=2056
+  _globals['_DELEGATEBUDGETRESPONSE']._serialized_start=2058
+  _globals['_DELEGATEBUDGETRESPONSE']._serialized_end=2167
+  _globals['_RECLAIMBUDGETREQUEST']._serialized_start=2170
+  _globals['_RECLAIMBUDGETREQUEST']._serialized_end=2323
+  _globals['_RECLAIMBUDGETRESPONSE']._serialized_start=2325
+  _globals['_RECLAIMBUDGETRESPONSE']._serialized_end=2439
+  _globals['_BUDGETSERVICE']._serialized_start=2442
+  _globals['_BUDGETSERVICE']._serialized_end=2830
 # @@protoc_insertion_point(module_scope)

@@ -41,6 +41,21 @@ class BudgetServiceStub(object):
                 request_serializer=sfumato_dot_v1_dot_budget__service__pb2.ListBudgetsRequest.SerializeToString,
                 response_deserializer=sfumato_dot_v1_dot_budget__service__pb2.ListBudgetsResponse.FromString,
                 _registered_method=True)
+        self.GetBudgetTimeline = channel.unary_unary(
+                '/sfumato.v1.BudgetService/GetBudgetTimeline',
+                request_serializer=sfumato_dot_v1_dot_budget__service__pb2.GetBudgetTimelineRequest.SerializeToString,
+                response_deserializer=sfumato_dot_v1_dot_budget__service__pb2.GetBudgetTimelineResponse.FromString,
+                _registered_method=True)
+        self.DelegateBudget = channel.unary_unary(
+                '/sfumato.v1.BudgetService/DelegateBudget',
+                request_serializer=sfumato_dot_v1_dot_budget__service__pb2.DelegateBudgetRequest.SerializeToString,
+                response_deserializer=sfumato_dot_v1_dot_budget__service__pb2.DelegateBudgetResponse.FromString,
+                _registered_method=True)
+        self.ReclaimBudget = channel.unary_unary(
+                '/sfumato.v1.BudgetService/ReclaimBudget',
+                request_serializer=sfumato_dot_v1_dot_budget__service__pb2.ReclaimBudgetRequest.SerializeToString,
+                response_deserializer=sfumato_dot_v1_dot_budget__service__pb2.ReclaimBudgetResponse.FromString,
+                _registered_method=True)
 
 
 class BudgetServiceServicer(object):
@@ -55,6 +70,27 @@ class BudgetServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetBudgetTimeline(self, request, context):
+        """GetBudgetTimeline shows how one scope was spent over time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DelegateBudget(self, request, context):
+        """DelegateBudget lends part of the caller's scope to another user of the population.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReclaimBudget(self, request, context):
+        """ReclaimBudget takes back what is not spent of a delegated grant.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BudgetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -63,42 +99,24 @@ def add_BudgetServiceServicer_to_server(servicer, server):
                     request_deserializer=sfumato_dot_v1_dot_budget__service__pb2.ListBudgetsRequest.FromString,
                     response_serializer=sfumato_dot_v1_dot_budget__service__pb2.ListBudgetsResponse.SerializeToString,
             ),
+            'GetBudgetTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBudgetTimeline,
+                    request_deserializer=sfumato_dot_v1_dot_budget__service__pb2.GetBudgetTimelineRequest.FromString,
+                    response_serializer=sfumato_dot_v1_dot_budget__service__pb2.GetBudgetTimelineResponse.SerializeToString,
+            ),
+            'DelegateBudget': grpc.unary_unary_rpc_method_handler(
+                    servicer.DelegateBudget,
+                    request_deserializer=sfumato_dot_v1_dot_budget__service__pb2.DelegateBudgetRequest.FromString,
+                    response_serializer=sfumato_dot_v1_dot_budget__service__pb2.DelegateBudgetResponse.SerializeToString,
+            ),
+            'ReclaimBudget': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReclaimBudget,
+                    request_deserializer=sfumato_dot_v1_dot_budget__service__pb2.ReclaimBudgetRequest.FromString,
+                    response_serializer=sfumato_dot_v1_dot_budget__service__pb2.ReclaimBudgetResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'sfumato.v1.BudgetService', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
     server.add_registered_method_handlers('sfumato.v1.BudgetService', rpc_method_handlers)
 
-
- # This class is part of an EXPERIMENTAL API.
-class BudgetService(object):
-    """BudgetService shows what is left where, and lets an analyst lend from their own. For analysts; custodians and
-    auditors see all scopes of their populations.
-    """
-
-    @staticmethod
-    def ListBudgets(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.BudgetService/ListBudgets',
-            sfumato_dot_v1_dot_budget__service__pb2.ListBudgetsRequest.SerializeToString,
-            sfumato_dot_v1_dot_budget__service__pb2.ListBudgetsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)

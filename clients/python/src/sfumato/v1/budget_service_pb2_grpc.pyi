@@ -37,6 +37,12 @@ class BudgetServiceStub:
     def __new__(cls, channel: _aio.Channel) -> BudgetServiceAsyncStub: ...
     ListBudgets: _grpc.UnaryUnaryMultiCallable[_budget_service_pb2.ListBudgetsRequest, _budget_service_pb2.ListBudgetsResponse]
     """ListBudgets lists the scopes that the caller may spend from or see."""
+    GetBudgetTimeline: _grpc.UnaryUnaryMultiCallable[_budget_service_pb2.GetBudgetTimelineRequest, _budget_service_pb2.GetBudgetTimelineResponse]
+    """GetBudgetTimeline shows how one scope was spent over time."""
+    DelegateBudget: _grpc.UnaryUnaryMultiCallable[_budget_service_pb2.DelegateBudgetRequest, _budget_service_pb2.DelegateBudgetResponse]
+    """DelegateBudget lends part of the caller's scope to another user of the population."""
+    ReclaimBudget: _grpc.UnaryUnaryMultiCallable[_budget_service_pb2.ReclaimBudgetRequest, _budget_service_pb2.ReclaimBudgetResponse]
+    """ReclaimBudget takes back what is not spent of a delegated grant."""
 
 @_typing.type_check_only
 class BudgetServiceAsyncStub(BudgetServiceStub):
@@ -47,6 +53,12 @@ class BudgetServiceAsyncStub(BudgetServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListBudgets: _aio.UnaryUnaryMultiCallable[_budget_service_pb2.ListBudgetsRequest, _budget_service_pb2.ListBudgetsResponse]  # type: ignore[assignment]
     """ListBudgets lists the scopes that the caller may spend from or see."""
+    GetBudgetTimeline: _aio.UnaryUnaryMultiCallable[_budget_service_pb2.GetBudgetTimelineRequest, _budget_service_pb2.GetBudgetTimelineResponse]  # type: ignore[assignment]
+    """GetBudgetTimeline shows how one scope was spent over time."""
+    DelegateBudget: _aio.UnaryUnaryMultiCallable[_budget_service_pb2.DelegateBudgetRequest, _budget_service_pb2.DelegateBudgetResponse]  # type: ignore[assignment]
+    """DelegateBudget lends part of the caller's scope to another user of the population."""
+    ReclaimBudget: _aio.UnaryUnaryMultiCallable[_budget_service_pb2.ReclaimBudgetRequest, _budget_service_pb2.ReclaimBudgetResponse]  # type: ignore[assignment]
+    """ReclaimBudget takes back what is not spent of a delegated grant."""
 
 class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
     """BudgetService shows what is left where, and lets an analyst lend from their own. For analysts; custodians and
@@ -60,5 +72,29 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_budget_service_pb2.ListBudgetsResponse, _abc.Awaitable[_budget_service_pb2.ListBudgetsResponse]]:
         """ListBudgets lists the scopes that the caller may spend from or see."""
+
+    @_abc_1.abstractmethod
+    def GetBudgetTimeline(
+        self,
+        request: _budget_service_pb2.GetBudgetTimelineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_budget_service_pb2.GetBudgetTimelineResponse, _abc.Awaitable[_budget_service_pb2.GetBudgetTimelineResponse]]:
+        """GetBudgetTimeline shows how one scope was spent over time."""
+
+    @_abc_1.abstractmethod
+    def DelegateBudget(
+        self,
+        request: _budget_service_pb2.DelegateBudgetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_budget_service_pb2.DelegateBudgetResponse, _abc.Awaitable[_budget_service_pb2.DelegateBudgetResponse]]:
+        """DelegateBudget lends part of the caller's scope to another user of the population."""
+
+    @_abc_1.abstractmethod
+    def ReclaimBudget(
+        self,
+        request: _budget_service_pb2.ReclaimBudgetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_budget_service_pb2.ReclaimBudgetResponse, _abc.Awaitable[_budget_service_pb2.ReclaimBudgetResponse]]:
+        """ReclaimBudget takes back what is not spent of a delegated grant."""
 
 def add_BudgetServiceServicer_to_server(servicer: BudgetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

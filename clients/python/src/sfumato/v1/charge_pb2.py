@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sfumato/v1/charge.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\"\xbb\x01\n\x06\x43harge\x12.\n\trho_picos\x18\x01 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00R\x08rhoPicos\x12;\n\repsilon_picos\x18\x02 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00H\x00R\x0c\x65psilonPicos\x88\x01\x01\x12\x32\n\x0b\x64\x65lta_attos\x18\x03 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00R\ndeltaAttosB\x10\n\x0e_epsilon_picos\"z\n\tLossLimit\x12(\n\x03rho\x18\x01 \x01(\x0b\x32\x14.sfumato.v1.RhoDeltaH\x00R\x03rho\x12\x34\n\x07\x65psilon\x18\x02 \x01(\x0b\x32\x18.sfumato.v1.EpsilonDeltaH\x00R\x07\x65psilonB\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"m\n\x08RhoDelta\x12-\n\trho_picos\x18\x01 \x01(\x03\x42\x10\xbaH\r\"\x0b\x18\x80\x80\x9a\xa6\xea\xaf\xe3\x01(\x00R\x08rhoPicos\x12\x32\n\x0b\x64\x65lta_attos\x18\x02 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x10\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00R\ndeltaAttos\"y\n\x0c\x45psilonDelta\x12\x35\n\repsilon_picos\x18\x01 \x01(\x03\x42\x10\xbaH\r\"\x0b\x18\x80\x80\x9a\xa6\xea\xaf\xe3\x01(\x00R\x0c\x65psilonPicos\x12\x32\n\x0b\x64\x65lta_attos\x18\x02 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x10\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00R\ndeltaAttosb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sfumato/v1/charge.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\"\xbb\x01\n\x06\x43harge\x12.\n\trho_picos\x18\x01 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00R\x08rhoPicos\x12;\n\repsilon_picos\x18\x02 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00H\x00R\x0c\x65psilonPicos\x88\x01\x01\x12\x32\n\x0b\x64\x65lta_attos\x18\x03 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00R\ndeltaAttosB\x10\n\x0e_epsilon_picos\"\xc0\x04\n\tLossLimit\x12(\n\x03rho\x18\x01 \x01(\x0b\x32\x14.sfumato.v1.RhoDeltaH\x00R\x03rho\x12\x34\n\x07\x65psilon\x18\x02 \x01(\x0b\x32\x18.sfumato.v1.EpsilonDeltaH\x00R\x07\x65psilon\x12;\n\x15threshold_delta_attos\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x13thresholdDeltaAttos:\x86\x03\xbaH\x82\x03\x1a\xa7\x01\n\x1floss_limit.threshold_delta_kind\x12Nthreshold_delta goes with epsilon: the \xce\xb4 beside \xcf\x81 is for thresholds as it is\x1a\x34this.threshold_delta_attos == 0 || has(this.epsilon)\x1a\xd5\x01\n\x1aloss_limit.threshold_delta\x12Gthreshold_delta must be below the limit\'s \xce\xb4: the conversion needs some\x1anthis.threshold_delta_attos == 0 || !has(this.epsilon) || this.threshold_delta_attos < this.epsilon.delta_attosB\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"m\n\x08RhoDelta\x12-\n\trho_picos\x18\x01 \x01(\x03\x42\x10\xbaH\r\"\x0b\x18\x80\x80\x9a\xa6\xea\xaf\xe3\x01(\x00R\x08rhoPicos\x12\x32\n\x0b\x64\x65lta_attos\x18\x02 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x10\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00R\ndeltaAttos\"y\n\x0c\x45psilonDelta\x12\x35\n\repsilon_picos\x18\x01 \x01(\x03\x42\x10\xbaH\r\"\x0b\x18\x80\x80\x9a\xa6\xea\xaf\xe3\x01(\x00R\x0c\x65psilonPicos\x12\x32\n\x0b\x64\x65lta_attos\x18\x02 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x10\x80\x80\x90\xbb\xba\xd6\xad\xf0\r(\x00R\ndeltaAttosb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHARGE'].fields_by_name['delta_attos']._serialized_options = b'\272H\016\"\014\030\200\200\220\273\272\326\255\360\r(\000'
   _globals['_LOSSLIMIT'].oneofs_by_name['kind']._loaded_options = None
   _globals['_LOSSLIMIT'].oneofs_by_name['kind']._serialized_options = b'\272H\002\010\001'
+  _globals['_LOSSLIMIT'].fields_by_name['threshold_delta_attos']._loaded_options = None
+  _globals['_LOSSLIMIT'].fields_by_name['threshold_delta_attos']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_LOSSLIMIT']._loaded_options = None
+  _globals['_LOSSLIMIT']._serialized_options = b'\272H\202\003\032\247\001\n\037loss_limit.threshold_delta_kind\022Nthreshold_delta goes with epsilon: the \316\264 beside \317\201 is for thresholds as it is\0324this.threshold_delta_attos == 0 || has(this.epsilon)\032\325\001\n\032loss_limit.threshold_delta\022Gthreshold_delta must be below the limit\'s \316\264: the conversion needs some\032nthis.threshold_delta_attos == 0 || !has(this.epsilon) || this.threshold_delta_attos < this.epsilon.delta_attos'
   _globals['_RHODELTA'].fields_by_name['rho_picos']._loaded_options = None
   _globals['_RHODELTA'].fields_by_name['rho_picos']._serialized_options = b'\272H\r\"\013\030\200\200\232\246\352\257\343\001(\000'
   _globals['_RHODELTA'].fields_by_name['delta_attos']._loaded_options = None
@@ -50,10 +54,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EPSILONDELTA'].fields_by_name['delta_attos']._serialized_options = b'\272H\016\"\014\020\200\200\220\273\272\326\255\360\r(\000'
   _globals['_CHARGE']._serialized_start=69
   _globals['_CHARGE']._serialized_end=256
-  _globals['_LOSSLIMIT']._serialized_start=258
-  _globals['_LOSSLIMIT']._serialized_end=380
-  _globals['_RHODELTA']._serialized_start=382
-  _globals['_RHODELTA']._serialized_end=491
-  _globals['_EPSILONDELTA']._serialized_start=493
-  _globals['_EPSILONDELTA']._serialized_end=614
+  _globals['_LOSSLIMIT']._serialized_start=259
+  _globals['_LOSSLIMIT']._serialized_end=835
+  _globals['_RHODELTA']._serialized_start=837
+  _globals['_RHODELTA']._serialized_end=946
+  _globals['_EPSILONDELTA']._serialized_start=948
+  _globals['_EPSILONDELTA']._serialized_end=1069
 # @@protoc_insertion_point(module_scope)

@@ -22,14 +22,16 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from sfumato.v1 import charge_pb2 as sfumato_dot_v1_dot_charge__pb2
 from sfumato.v1 import scope_pb2 as sfumato_dot_v1_dot_scope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sfumato/v1/grant.proto\x12\nsfumato.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sfumato/v1/charge.proto\x1a\x16sfumato/v1/scope.proto\"\xe6\x02\n\x05Grant\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12-\n\x05scope\x18\x02 \x01(\x0b\x32\x11.sfumato.v1.ScopeB\x04\xe2\x41\x01\x05R\x05scope\x12+\n\x05limit\x18\x03 \x01(\x0b\x32\x15.sfumato.v1.LossLimitR\x05limit\x12\x1c\n\x06\x66rozen\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03R\x06\x66rozen\x12 \n\x08sequence\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03R\x08sequence\x12\x41\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x18\n\x04\x65tag\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03R\x04\x65tag:J\xea\x41G\n\rsfumato/Grant\x12\'populations/{population}/grants/{grant}*\x06grants2\x05grantb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sfumato/v1/grant.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sfumato/v1/charge.proto\x1a\x16sfumato/v1/scope.proto\"\xb6\x03\n\x05Grant\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12-\n\x05scope\x18\x02 \x01(\x0b\x32\x11.sfumato.v1.ScopeB\x04\xe2\x41\x01\x05R\x05scope\x12+\n\x05limit\x18\x03 \x01(\x0b\x32\x15.sfumato.v1.LossLimitR\x05limit\x12\x30\n\x06window\x18\x04 \x01(\x0b\x32\x18.sfumato.v1.BudgetWindowR\x06window\x12\x1c\n\x06parent\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03R\x06parent\x12\x1c\n\x06\x66rozen\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03R\x06\x66rozen\x12 \n\x08sequence\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03R\x08sequence\x12\x41\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x18\n\x04\x65tag\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03R\x04\x65tag:J\xea\x41G\n\rsfumato/Grant\x12\'populations/{population}/grants/{grant}*\x06grants2\x05grant\"\xc3\x01\n\x0c\x42udgetWindow\x12\x41\n\x06length\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x05\x32\x03\x08\x90\x1c\xc8\x01\x01R\x06length\x12;\n\x0b\x61nchor_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nanchorTime\x12\x33\n\x05limit\x18\x03 \x01(\x0b\x32\x15.sfumato.v1.LossLimitB\x06\xbaH\x03\xc8\x01\x01R\x05limitb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GRANT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
   _globals['_GRANT'].fields_by_name['scope']._loaded_options = None
   _globals['_GRANT'].fields_by_name['scope']._serialized_options = b'\342A\001\005'
+  _globals['_GRANT'].fields_by_name['parent']._loaded_options = None
+  _globals['_GRANT'].fields_by_name['parent']._serialized_options = b'\342A\001\003'
   _globals['_GRANT'].fields_by_name['frozen']._loaded_options = None
   _globals['_GRANT'].fields_by_name['frozen']._serialized_options = b'\342A\001\003'
   _globals['_GRANT'].fields_by_name['sequence']._loaded_options = None
@@ -50,6 +54,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GRANT'].fields_by_name['etag']._serialized_options = b'\342A\001\003'
   _globals['_GRANT']._loaded_options = None
   _globals['_GRANT']._serialized_options = b'\352AG\n\rsfumato/Grant\022\'populations/{population}/grants/{grant}*\006grants2\005grant'
-  _globals['_GRANT']._serialized_start=181
-  _globals['_GRANT']._serialized_end=539
+  _globals['_BUDGETWINDOW'].fields_by_name['length']._loaded_options = None
+  _globals['_BUDGETWINDOW'].fields_by_name['length']._serialized_options = b'\272H\013\252\001\0052\003\010\220\034\310\001\001'
+  _globals['_BUDGETWINDOW'].fields_by_name['limit']._loaded_options = None
+  _globals['_BUDGETWINDOW'].fields_by_name['limit']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_GRANT']._serialized_start=242
+  _globals['_GRANT']._serialized_end=680
+  _globals['_BUDGETWINDOW']._serialized_start=683
+  _globals['_BUDGETWINDOW']._serialized_end=878
 # @@protoc_insertion_point(module_scope)

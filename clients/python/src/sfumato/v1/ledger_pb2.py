@@ -25,38 +25,47 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from sfumato.v1 import charge_pb2 as sfumato_dot_v1_dot_charge__pb2
 from sfumato.v1 import grant_pb2 as sfumato_dot_v1_dot_grant__pb2
+from sfumato.v1 import population_pb2 as sfumato_dot_v1_dot_population__pb2
 from sfumato.v1 import quote_pb2 as sfumato_dot_v1_dot_quote__pb2
 from sfumato.v1 import receipt_pb2 as sfumato_dot_v1_dot_receipt__pb2
 from sfumato.v1 import scope_pb2 as sfumato_dot_v1_dot_scope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sfumato/v1/ledger.proto\x12\nsfumato.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sfumato/v1/charge.proto\x1a\x16sfumato/v1/grant.proto\x1a\x16sfumato/v1/quote.proto\x1a\x18sfumato/v1/receipt.proto\x1a\x16sfumato/v1/scope.proto\"\xa6\x02\n\x0bLedgerEntry\x12\x1e\n\npopulation\x18\x01 \x01(\tR\npopulation\x12\x1a\n\x08sequence\x18\x02 \x01(\x03R\x08sequence\x12.\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\x12#\n\rprevious_hash\x18\x04 \x01(\x0cR\x0cpreviousHash\x12\x1d\n\nentry_hash\x18\x05 \x01(\x0cR\tentryHash\x12\x32\n\x07records\x18\x06 \x03(\x0b\x32\x18.sfumato.v1.LedgerRecordR\x07records\x12\x33\n\tsignature\x18\x07 \x01(\x0b\x32\x15.sfumato.v1.SignatureR\tsignature\"o\n\x0cLedgerRecord\x12\x16\n\x06\x64igest\x18\x01 \x01(\x0cR\x06\x64igest\x12\x18\n\x07payload\x18\x02 \x01(\tR\x07payload\x12-\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x17.sfumato.v1.LedgerEventR\x05\x65vent\"\x97\x03\n\x0bLedgerEvent\x12\x12\n\x04salt\x18\x01 \x01(\x0cR\x04salt\x12\x12\n\x04user\x18\x02 \x01(\tR\x04user\x12/\n\x07genesis\x18\x03 \x01(\x0b\x32\x13.sfumato.v1.GenesisH\x00R\x07genesis\x12\x32\n\x08reserved\x18\x04 \x01(\x0b\x32\x14.sfumato.v1.ReservedH\x00R\x08reserved\x12\x35\n\tcommitted\x18\x05 \x01(\x0b\x32\x15.sfumato.v1.CommittedH\x00R\tcommitted\x12/\n\x07\x63harged\x18\x06 \x01(\x0b\x32\x13.sfumato.v1.ChargedH\x00R\x07\x63harged\x12,\n\x06shared\x18\x07 \x01(\x0b\x32\x12.sfumato.v1.SharedH\x00R\x06shared\x12/\n\x07granted\x18\x08 \x01(\x0b\x32\x13.sfumato.v1.GrantedH\x00R\x07granted\x12,\n\x06\x66rozen\x18\t \x01(\x0b\x32\x12.sfumato.v1.FrozenH\x00R\x06\x66rozenB\x06\n\x04kind\"(\n\x07Genesis\x12\x1d\n\npublic_key\x18\x01 \x01(\x0cR\tpublicKey\"\x9c\x02\n\x08Reserved\x12\x14\n\x05query\x18\x01 \x01(\tR\x05query\x12!\n\x0c\x63laim_digest\x18\x02 \x01(\x0cR\x0b\x63laimDigest\x12<\n\rdata_versions\x18\x03 \x03(\x0b\x32\x17.sfumato.v1.DataVersionR\x0c\x64\x61taVersions\x12*\n\x06\x63harge\x18\x04 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\x06\x63harge\x12/\n\x06scopes\x18\x05 \x03(\x0b\x32\x17.sfumato.v1.ScopeChargeR\x06scopes\x12<\n\x0cgive_up_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ngiveUpTime\"\xa0\x01\n\tCommitted\x12\x14\n\x05query\x18\x01 \x01(\tR\x05query\x12\x18\n\x07\x61ttempt\x18\x02 \x01(\tR\x07\x61ttempt\x12%\n\x0erelease_digest\x18\x03 \x01(\x0cR\rreleaseDigest\x12<\n\rdata_versions\x18\x04 \x03(\x0b\x32\x17.sfumato.v1.DataVersionR\x0c\x64\x61taVersions\"=\n\x07\x43harged\x12\x14\n\x05query\x18\x01 \x01(\tR\x05query\x12\x1c\n\tcancelled\x18\x02 \x01(\x08R\tcancelled\"\x96\x02\n\x06Shared\x12\x14\n\x05query\x18\x01 \x01(\tR\x05query\x12!\n\x0c\x63laim_digest\x18\x02 \x01(\x0cR\x0b\x63laimDigest\x12#\n\rrelease_query\x18\x03 \x01(\tR\x0creleaseQuery\x12\x18\n\x07\x61ttempt\x18\x04 \x01(\tR\x07\x61ttempt\x12%\n\x0erelease_digest\x18\x05 \x01(\x0cR\rreleaseDigest\x12<\n\rdata_versions\x18\x06 \x03(\x0b\x32\x17.sfumato.v1.DataVersionR\x0c\x64\x61taVersions\x12/\n\x06scopes\x18\x07 \x03(\x0b\x32\x17.sfumato.v1.ScopeChargeR\x06scopes\"X\n\x07Granted\x12\'\n\x05grant\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.GrantR\x05grant\x12$\n\rjustification\x18\x02 \x01(\tR\rjustification\"o\n\x06\x46rozen\x12\'\n\x05scope\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.ScopeR\x05scope\x12\x16\n\x06\x66rozen\x18\x02 \x01(\x08R\x06\x66rozen\x12$\n\rjustification\x18\x03 \x01(\tR\rjustification\"\x9c\x01\n\nLedgerHead\x12\x1e\n\npopulation\x18\x01 \x01(\tR\npopulation\x12\x1a\n\x08sequence\x18\x02 \x01(\x03R\x08sequence\x12\x1d\n\nentry_hash\x18\x03 \x01(\x0cR\tentryHash\x12\x33\n\tsignature\x18\x04 \x01(\x0b\x32\x15.sfumato.v1.SignatureR\tsignatureb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sfumato/v1/ledger.proto\x12\nsfumato.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sfumato/v1/charge.proto\x1a\x16sfumato/v1/grant.proto\x1a\x1bsfumato/v1/population.proto\x1a\x16sfumato/v1/quote.proto\x1a\x18sfumato/v1/receipt.proto\x1a\x16sfumato/v1/scope.proto\"\xa6\x02\n\x0bLedgerEntry\x12\x1e\n\npopulation\x18\x01 \x01(\tR\npopulation\x12\x1a\n\x08sequence\x18\x02 \x01(\x03R\x08sequence\x12.\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\x12#\n\rprevious_hash\x18\x04 \x01(\x0cR\x0cpreviousHash\x12\x1d\n\nentry_hash\x18\x05 \x01(\x0cR\tentryHash\x12\x32\n\x07records\x18\x06 \x03(\x0b\x32\x18.sfumato.v1.LedgerRecordR\x07records\x12\x33\n\tsignature\x18\x07 \x01(\x0b\x32\x15.sfumato.v1.SignatureR\tsignature\"o\n\x0cLedgerRecord\x12\x16\n\x06\x64igest\x18\x01 \x01(\x0cR\x06\x64igest\x12\x18\n\x07payload\x18\x02 \x01(\tR\x07payload\x12-\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x17.sfumato.v1.LedgerEventR\x05\x65vent\"\xe8\x04\n\x0bLedgerEvent\x12\x12\n\x04salt\x18\x01 \x01(\x0cR\x04salt\x12\x12\n\x04user\x18\x02 \x01(\tR\x04user\x12/\n\x07genesis\x18\x03 \x01(\x0b\x32\x13.sfumato.v1.GenesisH\x00R\x07genesis\x12\x32\n\x08reserved\x18\x04 \x01(\x0b\x32\x14.sfumato.v1.ReservedH\x00R\x08reserved\x12\x35\n\tcommitted\x18\x05 \x01(\x0b\x32\x15.sfumato.v1.CommittedH\x00R\tcommitted\x12/\n\x07\x63harged\x18\x06 \x01(\x0b\x32\x13.sfumato.v1.ChargedH\x00R\x07\x63harged\x12,\n\x06shared\x18\x07 \x01(\x0b\x32\x12.sfumato.v1.SharedH\x00R\x06shared\x12/\n\x07granted\x18\x08 \x01(\x0b\x32\x13.sfumato.v1.GrantedH\x00R\x07granted\x12,\n\x06\x66rozen\x18\t \x01(\x0b\x32\x12.sfumato.v1.FrozenH\x00R\x06\x66rozen\x12\x32\n\x08withheld\x18\n \x01(\x0b\x32\x14.sfumato.v1.WithheldH\x00R\x08withheld\x12\x39\n\x0bkey_rotated\x18\x0b \x01(\x0b\x32\x16.sfumato.v1.KeyRotatedH\x00R\nkeyRotated\x12\x32\n\x08reopened\x18\x0c \x01(\x0b\x32\x14.sfumato.v1.ReopenedH\x00R\x08reopened\x12,\n\x06\x63losed\x18\r \x01(\x0b\x32\x12.sfumato.v1.ClosedH\x00R\x06\x63losedB\x06\n\x04kind\"\xcb\x01\n\x07Genesis\x12\x1d\n\npublic_key\x18\x01 \x01(\x0cR\tpublicKey\x12:\n\x0cpredecessors\x18\x02 \x03(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x0cpredecessors\x12-\n\x05spent\x18\x03 \x03(\x0b\x32\x17.sfumato.v1.ScopeChargeR\x05spent\x12\x36\n\naccounting\x18\x04 \x01(\x0e\x32\x16.sfumato.v1.AccountingR\naccounting\"\xb6\x02\n\x08Reserved\x12\x14\n\x05query\x18\x01 \x01(\tR\x05query\x12!\n\x0c\x63laim_digest\x18\x02 \x01(\x0cR\x0b\x63laimDigest\x12<\n\rdata_versions\x18\x03 \x03(\x0b\x32\x17.sfumato.v1.DataVersionR\x0c\x64\x61taVersions\x12*\n\x06\x63harge\x18\x04 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\x06\x63harge\x12/\n\x06scopes\x18\x05 \x03(\x0b\x32\x17.sfumato.v1.ScopeChargeR\x06scopes\x12<\n\x0cgive_up_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ngiveUpTime\x12\x18\n\x07project\x18\x07 \x01(\tR\x07project\"\xa0\x01\n\tCommitted\x12\x14\n\x05query\x18\x01 \x01(\tR\x05query\x12\x18\n\x07\x61ttempt\x18\x02 \x01(\tR\x07\x61ttempt\x12%\n\x0erelease_digest\x18\x03 \x01(\x0cR\rreleaseDigest\x12<\n\rdata_versions\x18\x04 \x03(\x0b\x32\x17.sfumato.v1.DataVersionR\x0c\x64\x61taVersions\"=\n\x07\x43harged\x12\x14\n\x05query\x18\x01 \x01(\tR\x05query\x12\x1c\n\tcancelled\x18\x02 \x01(\x08R\tcancelled\"\xf6\x02\n\x06Shared\x12\x14\n\x05query\x18\x01 \x01(\tR\x05query\x12!\n\x0c\x63laim_digest\x18\x02 \x01(\x0cR\x0b\x63laimDigest\x12#\n\rrelease_query\x18\x03 \x01(\tR\x0creleaseQuery\x12\x18\n\x07\x61ttempt\x18\x04 \x01(\tR\x07\x61ttempt\x12%\n\x0erelease_digest\x18\x05 \x01(\x0cR\rreleaseDigest\x12<\n\rdata_versions\x18\x06 \x03(\x0b\x32\x17.sfumato.v1.DataVersionR\x0c\x64\x61taVersions\x12/\n\x06scopes\x18\x07 \x03(\x0b\x32\x17.sfumato.v1.ScopeChargeR\x06scopes\x12\x18\n\x07\x64\x65rived\x18\x08 \x01(\x08R\x07\x64\x65rived\x12\x18\n\x07project\x18\t \x01(\tR\x07project\x12*\n\x06\x63harge\x18\n \x01(\x0b\x32\x12.sfumato.v1.ChargeR\x06\x63harge\"X\n\x07Granted\x12\'\n\x05grant\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.GrantR\x05grant\x12$\n\rjustification\x18\x02 \x01(\tR\rjustification\"o\n\x06\x46rozen\x12\'\n\x05scope\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.ScopeR\x05scope\x12\x16\n\x06\x66rozen\x18\x02 \x01(\x08R\x06\x66rozen\x12$\n\rjustification\x18\x03 \x01(\tR\rjustification\"b\n\x08Withheld\x12\x14\n\x05query\x18\x01 \x01(\tR\x05query\x12\x1a\n\x08withheld\x18\x02 \x01(\x08R\x08withheld\x12$\n\rjustification\x18\x03 \x01(\tR\rjustification\"+\n\nKeyRotated\x12\x1d\n\npublic_key\x18\x01 \x01(\x0cR\tpublicKey\"\xb2\x01\n\x08Reopened\x12\x33\n\tlost_head\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x08lostHead\x12\x31\n\x07\x63harged\x18\x02 \x03(\x0b\x32\x17.sfumato.v1.ScopeChargeR\x07\x63harged\x12$\n\rjustification\x18\x03 \x01(\tR\rjustification\x12\x18\n\x07queries\x18\x04 \x03(\tR\x07queries\"(\n\x06\x43losed\x12\x1e\n\nsuccessors\x18\x01 \x03(\tR\nsuccessors\"\x9c\x01\n\nLedgerHead\x12\x1e\n\npopulation\x18\x01 \x01(\tR\npopulation\x12\x1a\n\x08sequence\x18\x02 \x01(\x03R\x08sequence\x12\x1d\n\nentry_hash\x18\x03 \x01(\x0cR\tentryHash\x12\x33\n\tsignature\x18\x04 \x01(\x0b\x32\x15.sfumato.v1.SignatureR\tsignatureb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sfumato.v1.ledger_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LEDGERENTRY']._serialized_start=196
-  _globals['_LEDGERENTRY']._serialized_end=490
-  _globals['_LEDGERRECORD']._serialized_start=492
-  _globals['_LEDGERRECORD']._serialized_end=603
-  _globals['_LEDGEREVENT']._serialized_start=606
-  _globals['_LEDGEREVENT']._serialized_end=1013
-  _globals['_GENESIS']._serialized_start=1015
-  _globals['_GENESIS']._serialized_end=1055
-  _globals['_RESERVED']._serialized_start=1058
-  _globals['_RESERVED']._serialized_end=1342
-  _globals['_COMMITTED']._serialized_start=1345
-  _globals['_COMMITTED']._serialized_end=1505
-  _globals['_CHARGED']._serialized_start=1507
-  _globals['_CHARGED']._serialized_end=1568
-  _globals['_SHARED']._serialized_start=1571
-  _globals['_SHARED']._serialized_end=1849
-  _globals['_GRANTED']._serialized_start=1851
-  _globals['_GRANTED']._serialized_end=1939
-  _globals['_FROZEN']._serialized_start=1941
-  _globals['_FROZEN']._serialized_end=2052
-  _globals['_LEDGERHEAD']._serialized_start=2055
-  _globals['_LEDGERHEAD']._serialized_end=2211
+  _globals['_LEDGERENTRY']._serialized_start=225
+  _globals['_LEDGERENTRY']._serialized_end=519
+  _globals['_LEDGERRECORD']._serialized_start=521
+  _globals['_LEDGERRECORD']._serialized_end=632
+  _globals['_LEDGEREVENT']._serialized_start=635
+  _globals['_LEDGEREVENT']._serialized_end=1251
+  _globals['_GENESIS']._serialized_start=1254
+  _globals['_GENESIS']._serialized_end=1457
+  _globals['_RESERVED']._serialized_start=1460
+  _globals['_RESERVED']._serialized_end=1770
+  _globals['_COMMITTED']._serialized_start=1773
+  _globals['_COMMITTED']._serialized_end=1933
+  _globals['_CHARGED']._serialized_start=1935
+  _globals['_CHARGED']._serialized_end=1996
+  _globals['_SHARED']._serialized_start=1999
+  _globals['_SHARED']._serialized_end=2373
+  _globals['_GRANTED']._serialized_start=2375
+  _globals['_GRANTED']._serialized_end=2463
+  _globals['_FROZEN']._serialized_start=2465
+  _globals['_FROZEN']._serialized_end=2576
+  _globals['_WITHHELD']._serialized_start=2578
+  _globals['_WITHHELD']._serialized_end=2676
+  _globals['_KEYROTATED']._serialized_start=2678
+  _globals['_KEYROTATED']._serialized_end=2721
+  _globals['_REOPENED']._serialized_start=2724
+  _globals['_REOPENED']._serialized_end=2902
+  _globals['_CLOSED']._serialized_start=2904
+  _globals['_CLOSED']._serialized_end=2944
+  _globals['_LEDGERHEAD']._serialized_start=2947
+  _globals['_LEDGERHEAD']._serialized_end=3103
 # @@protoc_insertion_point(module_scope)

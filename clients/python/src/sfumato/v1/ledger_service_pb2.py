@@ -23,11 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from sfumato.v1 import charge_pb2 as sfumato_dot_v1_dot_charge__pb2
 from sfumato.v1 import ledger_pb2 as sfumato_dot_v1_dot_ledger__pb2
 from sfumato.v1 import receipt_pb2 as sfumato_dot_v1_dot_receipt__pb2
+from sfumato.v1 import scope_pb2 as sfumato_dot_v1_dot_scope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsfumato/v1/ledger_service.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17sfumato/v1/ledger.proto\x1a\x18sfumato/v1/receipt.proto\"\xdc\x01\n\x18ListLedgerEntriesRequest\x12\x41\n\x06parent\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\x06parent\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\x12.\n\x0estart_sequence\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\rstartSequence\"\x83\x01\n\x19ListLedgerEntriesResponse\x12>\n\x0eledger_entries\x18\x01 \x03(\x0b\x32\x17.sfumato.v1.LedgerEntryR\rledgerEntries\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"a\n\x14GetLedgerHeadRequest\x12I\n\npopulation\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\npopulation\"o\n\x15GetLedgerHeadResponse\x12*\n\x04head\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x04head\x12*\n\x04keys\x18\x02 \x03(\x0b\x32\x16.sfumato.v1.SigningKeyR\x04keys2\xd1\x01\n\rLedgerService\x12\x65\n\x11ListLedgerEntries\x12$.sfumato.v1.ListLedgerEntriesRequest\x1a%.sfumato.v1.ListLedgerEntriesResponse\"\x03\x90\x02\x01\x12Y\n\rGetLedgerHead\x12 .sfumato.v1.GetLedgerHeadRequest\x1a!.sfumato.v1.GetLedgerHeadResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsfumato/v1/ledger_service.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17sfumato/v1/charge.proto\x1a\x17sfumato/v1/ledger.proto\x1a\x18sfumato/v1/receipt.proto\x1a\x16sfumato/v1/scope.proto\"\xdc\x01\n\x18ListLedgerEntriesRequest\x12\x41\n\x06parent\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\x06parent\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\x12.\n\x0estart_sequence\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\rstartSequence\"\x83\x01\n\x19ListLedgerEntriesResponse\x12>\n\x0eledger_entries\x18\x01 \x03(\x0b\x32\x17.sfumato.v1.LedgerEntryR\rledgerEntries\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8f\x01\n\x12WatchLedgerRequest\x12I\n\npopulation\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\npopulation\x12.\n\x0estart_sequence\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\rstartSequence\"U\n\x13WatchLedgerResponse\x12>\n\x0eledger_entries\x18\x01 \x03(\x0b\x32\x17.sfumato.v1.LedgerEntryR\rledgerEntries\"`\n\x13\x45xportLedgerRequest\x12I\n\npopulation\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\npopulation\"\xb1\x01\n\x14\x45xportLedgerResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\x18.sfumato.v1.ExportHeaderH\x00R\x06header\x12/\n\x05\x65ntry\x18\x02 \x01(\x0b\x32\x17.sfumato.v1.LedgerEntryH\x00R\x05\x65ntry\x12,\n\x04head\x18\x03 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadH\x00R\x04headB\x06\n\x04kind\"\x81\x01\n\x0c\x45xportHeader\x12%\n\x0e\x66ormat_version\x18\x01 \x01(\x05R\rformatVersion\x12\x1e\n\npopulation\x18\x02 \x01(\tR\npopulation\x12*\n\x04keys\x18\x03 \x03(\x0b\x32\x16.sfumato.v1.SigningKeyR\x04keys\"`\n\x13VerifyLedgerRequest\x12I\n\npopulation\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\npopulation\"\xdf\x01\n\x14VerifyLedgerResponse\x12)\n\x10verified_entries\x18\x01 \x01(\x03R\x0fverifiedEntries\x12#\n\rtotal_entries\x18\x02 \x01(\x03R\x0ctotalEntries\x12\x38\n\x08verified\x18\x03 \x01(\x0b\x32\x1a.sfumato.v1.LedgerVerifiedH\x00R\x08verified\x12\x32\n\x06\x64\x65\x66\x65\x63t\x18\x04 \x01(\x0b\x32\x18.sfumato.v1.LedgerDefectH\x00R\x06\x64\x65\x66\x65\x63tB\t\n\x07verdict\"\xaa\x01\n\x0eLedgerVerified\x12*\n\x04head\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x04head\x12-\n\x05spent\x18\x02 \x03(\x0b\x32\x17.sfumato.v1.ScopeChargeR\x05spent\x12=\n\x10population_spent\x18\x03 \x01(\x0b\x32\x12.sfumato.v1.ChargeR\x0fpopulationSpent\"`\n\x0cLedgerDefect\x12\x1a\n\x08sequence\x18\x01 \x01(\x03R\x08sequence\x12\x12\n\x04rule\x18\x02 \x01(\tR\x04rule\x12 \n\x0b\x64\x65scription\x18\x03 \x01(\tR\x0b\x64\x65scription\"a\n\x14GetLedgerHeadRequest\x12I\n\npopulation\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\npopulation\"o\n\x15GetLedgerHeadResponse\x12*\n\x04head\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x04head\x12*\n\x04keys\x18\x02 \x03(\x0b\x32\x16.sfumato.v1.SigningKeyR\x04keys2\xdc\x03\n\rLedgerService\x12\x65\n\x11ListLedgerEntries\x12$.sfumato.v1.ListLedgerEntriesRequest\x1a%.sfumato.v1.ListLedgerEntriesResponse\"\x03\x90\x02\x01\x12U\n\x0bWatchLedger\x12\x1e.sfumato.v1.WatchLedgerRequest\x1a\x1f.sfumato.v1.WatchLedgerResponse\"\x03\x90\x02\x01\x30\x01\x12X\n\x0c\x45xportLedger\x12\x1f.sfumato.v1.ExportLedgerRequest\x1a .sfumato.v1.ExportLedgerResponse\"\x03\x90\x02\x01\x30\x01\x12X\n\x0cVerifyLedger\x12\x1f.sfumato.v1.VerifyLedgerRequest\x1a .sfumato.v1.VerifyLedgerResponse\"\x03\x90\x02\x01\x30\x01\x12Y\n\rGetLedgerHead\x12 .sfumato.v1.GetLedgerHeadRequest\x1a!.sfumato.v1.GetLedgerHeadResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,20 +44,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTLEDGERENTRIESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\010'
   _globals['_LISTLEDGERENTRIESREQUEST'].fields_by_name['start_sequence']._loaded_options = None
   _globals['_LISTLEDGERENTRIESREQUEST'].fields_by_name['start_sequence']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_WATCHLEDGERREQUEST'].fields_by_name['population']._loaded_options = None
+  _globals['_WATCHLEDGERREQUEST'].fields_by_name['population']._serialized_options = b'\272H&r$2\"^populations/[a-z][a-z0-9-]{0,62}$'
+  _globals['_WATCHLEDGERREQUEST'].fields_by_name['start_sequence']._loaded_options = None
+  _globals['_WATCHLEDGERREQUEST'].fields_by_name['start_sequence']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_EXPORTLEDGERREQUEST'].fields_by_name['population']._loaded_options = None
+  _globals['_EXPORTLEDGERREQUEST'].fields_by_name['population']._serialized_options = b'\272H&r$2\"^populations/[a-z][a-z0-9-]{0,62}$'
+  _globals['_VERIFYLEDGERREQUEST'].fields_by_name['population']._loaded_options = None
+  _globals['_VERIFYLEDGERREQUEST'].fields_by_name['population']._serialized_options = b'\272H&r$2\"^populations/[a-z][a-z0-9-]{0,62}$'
   _globals['_GETLEDGERHEADREQUEST'].fields_by_name['population']._loaded_options = None
   _globals['_GETLEDGERHEADREQUEST'].fields_by_name['population']._serialized_options = b'\272H&r$2\"^populations/[a-z][a-z0-9-]{0,62}$'
   _globals['_LEDGERSERVICE'].methods_by_name['ListLedgerEntries']._loaded_options = None
   _globals['_LEDGERSERVICE'].methods_by_name['ListLedgerEntries']._serialized_options = b'\220\002\001'
+  _globals['_LEDGERSERVICE'].methods_by_name['WatchLedger']._loaded_options = None
+  _globals['_LEDGERSERVICE'].methods_by_name['WatchLedger']._serialized_options = b'\220\002\001'
+  _globals['_LEDGERSERVICE'].methods_by_name['ExportLedger']._loaded_options = None
+  _globals['_LEDGERSERVICE'].methods_by_name['ExportLedger']._serialized_options = b'\220\002\001'
+  _globals['_LEDGERSERVICE'].methods_by_name['VerifyLedger']._loaded_options = None
+  _globals['_LEDGERSERVICE'].methods_by_name['VerifyLedger']._serialized_options = b'\220\002\001'
   _globals['_LEDGERSERVICE'].methods_by_name['GetLedgerHead']._loaded_options = None
   _globals['_LEDGERSERVICE'].methods_by_name['GetLedgerHead']._serialized_options = b'\220\002\001'
-  _globals['_LISTLEDGERENTRIESREQUEST']._serialized_start=128
-  _globals['_LISTLEDGERENTRIESREQUEST']._serialized_end=348
-  _globals['_LISTLEDGERENTRIESRESPONSE']._serialized_start=351
-  _globals['_LISTLEDGERENTRIESRESPONSE']._serialized_end=482
-  _globals['_GETLEDGERHEADREQUEST']._serialized_start=484
-  _globals['_GETLEDGERHEADREQUEST']._serialized_end=581
-  _globals['_GETLEDGERHEADRESPONSE']._serialized_start=583
-  _globals['_GETLEDGERHEADRESPONSE']._serialized_end=694
-  _globals['_LEDGERSERVICE']._serialized_start=697
-  _globals['_LEDGERSERVICE']._serialized_end=906
+  _globals['_LISTLEDGERENTRIESREQUEST']._serialized_start=177
+  _globals['_LISTLEDGERENTRIESREQUEST']._serialized_end=397
+  _globals['_LISTLEDGERENTRIESRESPONSE']._serialized_start=400
+  _globals['_LISTLEDGERENTRIESRESPONSE']._serialized_end=531
+  _globals['_WATCHLEDGERREQUEST']._serialized_start=534
+  _globals['_WATCHLEDGERREQUEST']._serialized_end=677
+  _globals['_WATCHLEDGERRESPONSE']._serialized_start=679
+  _globals['_WATCHLEDGERRESPONSE']._serialized_end=764
+  _globals['_EXPORTLEDGERREQUEST']._serialized_start=766
+  _globals['_EXPORTLEDGERREQUEST']._serialized_end=862
+  _globals['_EXPORTLEDGERRESPONSE']._serialized_start=865
+  _globals['_EXPORTLEDGERRESPONSE']._serialized_end=1042
+  _globals['_EXPORTHEADER']._serialized_start=1045
+  _globals['_EXPORTHEADER']._serialized_end=1174
+  _globals['_VERIFYLEDGERREQUEST']._serialized_start=1176
+  _globals['_VERIFYLEDGERREQUEST']._serialized_end=1272
+  _globals['_VERIFYLEDGERRESPONSE']._serialized_start=1275
+  _globals['_VERIFYLEDGERRESPONSE']._serialized_end=1498
+  _globals['_LEDGERVERIFIED']._serialized_start=1501
+  _globals['_LEDGERVERIFIED']._serialized_end=1671
+  _globals['_LEDGERDEFECT']._serialized_start=1673
+  _globals['_LEDGERDEFECT']._serialized_end=1769
+  _globals['_GETLEDGERHEADREQUEST']._serialized_start=1771
+  _globals['_GETLEDGERHEADREQUEST']._serialized_end=1868
+  _globals['_GETLEDGERHEADRESPONSE']._serialized_start=1870
+  _globals['_GETLEDGERHEADRESPONSE']._serialized_end=1981
+  _globals['_LEDGERSERVICE']._serialized_start=1984
+  _globals['_LEDGERSERVICE']._serialized_end=2460
 # @@protoc_insertion_point(module_scope)

@@ -41,6 +41,21 @@ class LedgerServiceStub(object):
                 request_serializer=sfumato_dot_v1_dot_ledger__service__pb2.ListLedgerEntriesRequest.SerializeToString,
                 response_deserializer=sfumato_dot_v1_dot_ledger__service__pb2.ListLedgerEntriesResponse.FromString,
                 _registered_method=True)
+        self.WatchLedger = channel.unary_stream(
+                '/sfumato.v1.LedgerService/WatchLedger',
+                request_serializer=sfumato_dot_v1_dot_ledger__service__pb2.WatchLedgerRequest.SerializeToString,
+                response_deserializer=sfumato_dot_v1_dot_ledger__service__pb2.WatchLedgerResponse.FromString,
+                _registered_method=True)
+        self.ExportLedger = channel.unary_stream(
+                '/sfumato.v1.LedgerService/ExportLedger',
+                request_serializer=sfumato_dot_v1_dot_ledger__service__pb2.ExportLedgerRequest.SerializeToString,
+                response_deserializer=sfumato_dot_v1_dot_ledger__service__pb2.ExportLedgerResponse.FromString,
+                _registered_method=True)
+        self.VerifyLedger = channel.unary_stream(
+                '/sfumato.v1.LedgerService/VerifyLedger',
+                request_serializer=sfumato_dot_v1_dot_ledger__service__pb2.VerifyLedgerRequest.SerializeToString,
+                response_deserializer=sfumato_dot_v1_dot_ledger__service__pb2.VerifyLedgerResponse.FromString,
+                _registered_method=True)
         self.GetLedgerHead = channel.unary_unary(
                 '/sfumato.v1.LedgerService/GetLedgerHead',
                 request_serializer=sfumato_dot_v1_dot_ledger__service__pb2.GetLedgerHeadRequest.SerializeToString,
@@ -55,6 +70,29 @@ class LedgerServiceServicer(object):
 
     def ListLedgerEntries(self, request, context):
         """ListLedgerEntries pages through a chain, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchLedger(self, request, context):
+        """WatchLedger streams entries from a position on, and goes on with new ones.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportLedger(self, request, context):
+        """ExportLedger streams a whole chain with its keys and its signed head: what the offline verifier reads. Parsed events
+        are left out: payloads say it all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyLedger(self, request, context):
+        """VerifyLedger checks hashes, signatures, order, and every admission against the limits of its time; streams how far
+        it is. For custodians and auditors.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -76,6 +114,21 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     request_deserializer=sfumato_dot_v1_dot_ledger__service__pb2.ListLedgerEntriesRequest.FromString,
                     response_serializer=sfumato_dot_v1_dot_ledger__service__pb2.ListLedgerEntriesResponse.SerializeToString,
             ),
+            'WatchLedger': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchLedger,
+                    request_deserializer=sfumato_dot_v1_dot_ledger__service__pb2.WatchLedgerRequest.FromString,
+                    response_serializer=sfumato_dot_v1_dot_ledger__service__pb2.WatchLedgerResponse.SerializeToString,
+            ),
+            'ExportLedger': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportLedger,
+                    request_deserializer=sfumato_dot_v1_dot_ledger__service__pb2.ExportLedgerRequest.FromString,
+                    response_serializer=sfumato_dot_v1_dot_ledger__service__pb2.ExportLedgerResponse.SerializeToString,
+            ),
+            'VerifyLedger': grpc.unary_stream_rpc_method_handler(
+                    servicer.VerifyLedger,
+                    request_deserializer=sfumato_dot_v1_dot_ledger__service__pb2.VerifyLedgerRequest.FromString,
+                    response_serializer=sfumato_dot_v1_dot_ledger__service__pb2.VerifyLedgerResponse.SerializeToString,
+            ),
             'GetLedgerHead': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLedgerHead,
                     request_deserializer=sfumato_dot_v1_dot_ledger__service__pb2.GetLedgerHeadRequest.FromString,
@@ -87,63 +140,3 @@ def add_LedgerServiceServicer_to_server(servicer, server):
     server.add_generic_rpc_handlers((generic_handler,))
     server.add_registered_method_handlers('sfumato.v1.LedgerService', rpc_method_handlers)
 
-
- # This class is part of an EXPERIMENTAL API.
-class LedgerService(object):
-    """LedgerService shows what was spent and proves it. Custodians and auditors see whole chains; analysts see their own
-    events and the digests of the rest.
-    """
-
-    @staticmethod
-    def ListLedgerEntries(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.LedgerService/ListLedgerEntries',
-            sfumato_dot_v1_dot_ledger__service__pb2.ListLedgerEntriesRequest.SerializeToString,
-            sfumato_dot_v1_dot_ledger__service__pb2.ListLedgerEntriesResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetLedgerHead(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.LedgerService/GetLedgerHead',
-            sfumato_dot_v1_dot_ledger__service__pb2.GetLedgerHeadRequest.SerializeToString,
-            sfumato_dot_v1_dot_ledger__service__pb2.GetLedgerHeadResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)

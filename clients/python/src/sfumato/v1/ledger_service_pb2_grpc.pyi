@@ -37,6 +37,16 @@ class LedgerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> LedgerServiceAsyncStub: ...
     ListLedgerEntries: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ListLedgerEntriesRequest, _ledger_service_pb2.ListLedgerEntriesResponse]
     """ListLedgerEntries pages through a chain, oldest first."""
+    WatchLedger: _grpc.UnaryStreamMultiCallable[_ledger_service_pb2.WatchLedgerRequest, _ledger_service_pb2.WatchLedgerResponse]
+    """WatchLedger streams entries from a position on, and goes on with new ones."""
+    ExportLedger: _grpc.UnaryStreamMultiCallable[_ledger_service_pb2.ExportLedgerRequest, _ledger_service_pb2.ExportLedgerResponse]
+    """ExportLedger streams a whole chain with its keys and its signed head: what the offline verifier reads. Parsed events
+    are left out: payloads say it all.
+    """
+    VerifyLedger: _grpc.UnaryStreamMultiCallable[_ledger_service_pb2.VerifyLedgerRequest, _ledger_service_pb2.VerifyLedgerResponse]
+    """VerifyLedger checks hashes, signatures, order, and every admission against the limits of its time; streams how far
+    it is. For custodians and auditors.
+    """
     GetLedgerHead: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.GetLedgerHeadRequest, _ledger_service_pb2.GetLedgerHeadResponse]
     """GetLedgerHead returns the signed head and the keys. For all who may spend from the population: keep it, and
     compare.
@@ -51,6 +61,16 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListLedgerEntries: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListLedgerEntriesRequest, _ledger_service_pb2.ListLedgerEntriesResponse]  # type: ignore[assignment]
     """ListLedgerEntries pages through a chain, oldest first."""
+    WatchLedger: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.WatchLedgerRequest, _ledger_service_pb2.WatchLedgerResponse]  # type: ignore[assignment]
+    """WatchLedger streams entries from a position on, and goes on with new ones."""
+    ExportLedger: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.ExportLedgerRequest, _ledger_service_pb2.ExportLedgerResponse]  # type: ignore[assignment]
+    """ExportLedger streams a whole chain with its keys and its signed head: what the offline verifier reads. Parsed events
+    are left out: payloads say it all.
+    """
+    VerifyLedger: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.VerifyLedgerRequest, _ledger_service_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
+    """VerifyLedger checks hashes, signatures, order, and every admission against the limits of its time; streams how far
+    it is. For custodians and auditors.
+    """
     GetLedgerHead: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetLedgerHeadRequest, _ledger_service_pb2.GetLedgerHeadResponse]  # type: ignore[assignment]
     """GetLedgerHead returns the signed head and the keys. For all who may spend from the population: keep it, and
     compare.
@@ -68,6 +88,34 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.ListLedgerEntriesResponse, _abc.Awaitable[_ledger_service_pb2.ListLedgerEntriesResponse]]:
         """ListLedgerEntries pages through a chain, oldest first."""
+
+    @_abc_1.abstractmethod
+    def WatchLedger(
+        self,
+        request: _ledger_service_pb2.WatchLedgerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_ledger_service_pb2.WatchLedgerResponse], _abc.AsyncIterator[_ledger_service_pb2.WatchLedgerResponse]]:
+        """WatchLedger streams entries from a position on, and goes on with new ones."""
+
+    @_abc_1.abstractmethod
+    def ExportLedger(
+        self,
+        request: _ledger_service_pb2.ExportLedgerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_ledger_service_pb2.ExportLedgerResponse], _abc.AsyncIterator[_ledger_service_pb2.ExportLedgerResponse]]:
+        """ExportLedger streams a whole chain with its keys and its signed head: what the offline verifier reads. Parsed events
+        are left out: payloads say it all.
+        """
+
+    @_abc_1.abstractmethod
+    def VerifyLedger(
+        self,
+        request: _ledger_service_pb2.VerifyLedgerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_ledger_service_pb2.VerifyLedgerResponse], _abc.AsyncIterator[_ledger_service_pb2.VerifyLedgerResponse]]:
+        """VerifyLedger checks hashes, signatures, order, and every admission against the limits of its time; streams how far
+        it is. For custodians and auditors.
+        """
 
     @_abc_1.abstractmethod
     def GetLedgerHead(

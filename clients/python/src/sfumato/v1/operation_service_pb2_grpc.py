@@ -69,36 +69,3 @@ def add_OperationServiceServicer_to_server(servicer, server):
     server.add_generic_rpc_handlers((generic_handler,))
     server.add_registered_method_handlers('sfumato.v1.OperationService', rpc_method_handlers)
 
-
- # This class is part of an EXPERIMENTAL API.
-class OperationService(object):
-    """OperationService adds pushed progress to google.longrunning.Operations, which the gateway serves too: Get, List,
-    Wait, Cancel and Delete.
-    """
-
-    @staticmethod
-    def WatchOperation(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/sfumato.v1.OperationService/WatchOperation',
-            sfumato_dot_v1_dot_operation__service__pb2.WatchOperationRequest.SerializeToString,
-            sfumato_dot_v1_dot_operation__service__pb2.WatchOperationResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)

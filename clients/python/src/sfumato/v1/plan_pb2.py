@@ -28,7 +28,7 @@ from sfumato.v1 import measure_pb2 as sfumato_dot_v1_dot_measure__pb2
 from sfumato.v1 import relation_pb2 as sfumato_dot_v1_dot_relation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sfumato/v1/plan.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1bsfumato/v1/expression.proto\x1a\x18sfumato/v1/measure.proto\x1a\x19sfumato/v1/relation.proto\"\xaa\x03\n\x04Plan\x12\x34\n\x06source\x18\x01 \x01(\x0b\x32\x14.sfumato.v1.RelationB\x06\xbaH\x03\xc8\x01\x01R\x06source\x12.\n\x08group_by\x18\x02 \x01(\x0b\x32\x13.sfumato.v1.GroupByR\x07groupBy\x12;\n\x08measures\x18\x03 \x03(\x0b\x32\x13.sfumato.v1.MeasureB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@R\x08measures\x12O\n\x13\x63ontribution_bounds\x18\x04 \x01(\x0b\x32\x1e.sfumato.v1.ContributionBoundsR\x12\x63ontributionBounds:\xad\x01\xbaH\xa9\x01\x1a\xa6\x01\n\x0cplan.aliases\x12+keys and measures must have different names\x1ai(this.measures.map(m, m.alias) + (has(this.group_by) ? this.group_by.keys.map(k, k.alias) : [])).unique()\"\xcf\x01\n\x07GroupBy\x12;\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.sfumato.v1.NamedExpressionB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10R\x04keys\x12\x39\n\x0bpublic_keys\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.PublicKeysH\x00R\npublicKeys\x12\x42\n\x0ethreshold_keys\x18\x03 \x01(\x0b\x32\x19.sfumato.v1.ThresholdKeysH\x00R\rthresholdKeysB\x08\n\x06\x64omain\"D\n\nPublicKeys\x12\x36\n\x04keys\x18\x01 \x03(\x0b\x32\x14.sfumato.v1.KeyTupleB\x0c\xbaH\t\x92\x01\x06\x08\x01\x10\xa0\x8d\x06R\x04keys\"C\n\x08KeyTuple\x12\x37\n\x06values\x18\x01 \x03(\x0b\x32\x13.sfumato.v1.LiteralB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10R\x06values\"2\n\rThresholdKeys\x12!\n\x06weight\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x06weight\"\x9c\x01\n\x12\x43ontributionBounds\x12(\n\nmax_groups\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\tmaxGroups\x12\x36\n\x12max_rows_per_group\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x0fmaxRowsPerGroup\x12$\n\x08max_rows\x18\x03 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x07maxRowsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sfumato/v1/plan.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1bsfumato/v1/expression.proto\x1a\x18sfumato/v1/measure.proto\x1a\x19sfumato/v1/relation.proto\"\xe8\x03\n\x04Plan\x12\x34\n\x06source\x18\x01 \x01(\x0b\x32\x14.sfumato.v1.RelationB\x06\xbaH\x03\xc8\x01\x01R\x06source\x12.\n\x08group_by\x18\x02 \x01(\x0b\x32\x13.sfumato.v1.GroupByR\x07groupBy\x12;\n\x08measures\x18\x03 \x03(\x0b\x32\x13.sfumato.v1.MeasureB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@R\x08measures\x12O\n\x13\x63ontribution_bounds\x18\x04 \x01(\x0b\x32\x1e.sfumato.v1.ContributionBoundsR\x12\x63ontributionBounds:\xeb\x01\xbaH\xe7\x01\x1a\xe4\x01\n\x0cplan.aliases\x12+keys and measures must have different names\x1a\xa6\x01size(this.measures) > 64 || size(this.group_by.keys) > 16 || (this.measures.map(m, m.alias) + (has(this.group_by) ? this.group_by.keys.map(k, k.alias) : [])).unique()\"\xcf\x01\n\x07GroupBy\x12;\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.sfumato.v1.NamedExpressionB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10R\x04keys\x12\x39\n\x0bpublic_keys\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.PublicKeysH\x00R\npublicKeys\x12\x42\n\x0ethreshold_keys\x18\x03 \x01(\x0b\x32\x19.sfumato.v1.ThresholdKeysH\x00R\rthresholdKeysB\x08\n\x06\x64omain\"H\n\nPublicKeys\x12:\n\x04keys\x18\x01 \x03(\x0b\x32\x14.sfumato.v1.KeyTupleB\x10\xbaH\r\x92\x01\n\x08\x01\x10\x90N\"\x03\xd8\x01\x03R\x04keys\"C\n\x08KeyTuple\x12\x37\n\x06values\x18\x01 \x03(\x0b\x32\x13.sfumato.v1.LiteralB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10R\x06values\"2\n\rThresholdKeys\x12!\n\x06weight\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x06weight\"\x9c\x01\n\x12\x43ontributionBounds\x12(\n\nmax_groups\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\tmaxGroups\x12\x36\n\x12max_rows_per_group\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x0fmaxRowsPerGroup\x12$\n\x08max_rows\x18\x03 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x07maxRowsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,11 +40,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLAN'].fields_by_name['measures']._loaded_options = None
   _globals['_PLAN'].fields_by_name['measures']._serialized_options = b'\272H\007\222\001\004\010\001\020@'
   _globals['_PLAN']._loaded_options = None
-  _globals['_PLAN']._serialized_options = b'\272H\251\001\032\246\001\n\014plan.aliases\022+keys and measures must have different names\032i(this.measures.map(m, m.alias) + (has(this.group_by) ? this.group_by.keys.map(k, k.alias) : [])).unique()'
+  _globals['_PLAN']._serialized_options = b'\272H\347\001\032\344\001\n\014plan.aliases\022+keys and measures must have different names\032\246\001size(this.measures) > 64 || size(this.group_by.keys) > 16 || (this.measures.map(m, m.alias) + (has(this.group_by) ? this.group_by.keys.map(k, k.alias) : [])).unique()'
   _globals['_GROUPBY'].fields_by_name['keys']._loaded_options = None
   _globals['_GROUPBY'].fields_by_name['keys']._serialized_options = b'\272H\007\222\001\004\010\001\020\020'
   _globals['_PUBLICKEYS'].fields_by_name['keys']._loaded_options = None
-  _globals['_PUBLICKEYS'].fields_by_name['keys']._serialized_options = b'\272H\t\222\001\006\010\001\020\240\215\006'
+  _globals['_PUBLICKEYS'].fields_by_name['keys']._serialized_options = b'\272H\r\222\001\n\010\001\020\220N\"\003\330\001\003'
   _globals['_KEYTUPLE'].fields_by_name['values']._loaded_options = None
   _globals['_KEYTUPLE'].fields_by_name['values']._serialized_options = b'\272H\007\222\001\004\010\001\020\020'
   _globals['_THRESHOLDKEYS'].fields_by_name['weight']._loaded_options = None
@@ -56,15 +56,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTRIBUTIONBOUNDS'].fields_by_name['max_rows']._loaded_options = None
   _globals['_CONTRIBUTIONBOUNDS'].fields_by_name['max_rows']._serialized_options = b'\272H\006*\004\030\300\204='
   _globals['_PLAN']._serialized_start=149
-  _globals['_PLAN']._serialized_end=575
-  _globals['_GROUPBY']._serialized_start=578
-  _globals['_GROUPBY']._serialized_end=785
-  _globals['_PUBLICKEYS']._serialized_start=787
-  _globals['_PUBLICKEYS']._serialized_end=855
-  _globals['_KEYTUPLE']._serialized_start=857
-  _globals['_KEYTUPLE']._serialized_end=924
-  _globals['_THRESHOLDKEYS']._serialized_start=926
-  _globals['_THRESHOLDKEYS']._serialized_end=976
-  _globals['_CONTRIBUTIONBOUNDS']._serialized_start=979
-  _globals['_CONTRIBUTIONBOUNDS']._serialized_end=1135
+  _globals['_PLAN']._serialized_end=637
+  _globals['_GROUPBY']._serialized_start=640
+  _globals['_GROUPBY']._serialized_end=847
+  _globals['_PUBLICKEYS']._serialized_start=849
+  _globals['_PUBLICKEYS']._serialized_end=921
+  _globals['_KEYTUPLE']._serialized_start=923
+  _globals['_KEYTUPLE']._serialized_end=990
+  _globals['_THRESHOLDKEYS']._serialized_start=992
+  _globals['_THRESHOLDKEYS']._serialized_end=1042
+  _globals['_CONTRIBUTIONBOUNDS']._serialized_start=1045
+  _globals['_CONTRIBUTIONBOUNDS']._serialized_end=1201
 # @@protoc_insertion_point(module_scope)

@@ -24,10 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from sfumato.v1 import charge_pb2 as sfumato_dot_v1_dot_charge__pb2
 from sfumato.v1 import population_pb2 as sfumato_dot_v1_dot_population__pb2
+from sfumato.v1 import receipt_pb2 as sfumato_dot_v1_dot_receipt__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)sfumato/v1/population_admin_service.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1bsfumato/v1/population.proto\"\x97\x03\n\x17\x43reatePopulationRequest\x12\x42\n\rpopulation_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x0cpopulationId\x12>\n\npopulation\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.PopulationB\x06\xbaH\x03\xc8\x01\x01R\npopulation\x12#\n\rvalidate_only\x18\x03 \x01(\x08R\x0cvalidateOnly:\xd2\x01\xbaH\xce\x01\x1a\xcb\x01\n\x16\x63reate_population.unit\x12Ma population needs its unit, and an identifier space unless a row is a person\x1a\x62this.population.unit == 1 || (this.population.unit == 2 && this.population.identifier_space != \'\')\"R\n\x18\x43reatePopulationResponse\x12\x36\n\npopulation\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.PopulationR\npopulation\"U\n\x14GetPopulationRequest\x12=\n\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\x04name\"O\n\x15GetPopulationResponse\x12\x36\n\npopulation\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.PopulationR\npopulation\"g\n\x16ListPopulationsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\"{\n\x17ListPopulationsResponse\x12\x38\n\x0bpopulations\x18\x01 \x03(\x0b\x32\x16.sfumato.v1.PopulationR\x0bpopulations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb6\x02\n\x17UpdatePopulationRequest\x12>\n\npopulation\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.PopulationB\x06\xbaH\x03\xc8\x01\x01R\npopulation\x12;\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12#\n\rallow_missing\x18\x03 \x01(\x08R\x0c\x61llowMissing\x12#\n\rvalidate_only\x18\x04 \x01(\x08R\x0cvalidateOnly:T\xbaHQ\x1aO\n\x16update_population.name\x12\x19population.name is needed\x1a\x1athis.population.name != \'\'\"R\n\x18UpdatePopulationResponse\x12\x36\n\npopulation\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.PopulationR\npopulation\"u\n\x17\x44\x65letePopulationRequest\x12=\n\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\x04name\x12\x1b\n\x04\x65tag\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@R\x04\x65tag\"\x1a\n\x18\x44\x65letePopulationResponse2\xfb\x03\n\x16PopulationAdminService\x12]\n\x10\x43reatePopulation\x12#.sfumato.v1.CreatePopulationRequest\x1a$.sfumato.v1.CreatePopulationResponse\x12Y\n\rGetPopulation\x12 .sfumato.v1.GetPopulationRequest\x1a!.sfumato.v1.GetPopulationResponse\"\x03\x90\x02\x01\x12_\n\x0fListPopulations\x12\".sfumato.v1.ListPopulationsRequest\x1a#.sfumato.v1.ListPopulationsResponse\"\x03\x90\x02\x01\x12\x62\n\x10UpdatePopulation\x12#.sfumato.v1.UpdatePopulationRequest\x1a$.sfumato.v1.UpdatePopulationResponse\"\x03\x90\x02\x02\x12\x62\n\x10\x44\x65letePopulation\x12#.sfumato.v1.DeletePopulationRequest\x1a$.sfumato.v1.DeletePopulationResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)sfumato/v1/population_admin_service.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x17sfumato/v1/charge.proto\x1a\x1bsfumato/v1/population.proto\x1a\x18sfumato/v1/receipt.proto\"\x97\x03\n\x17\x43reatePopulationRequest\x12\x42\n\rpopulation_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x0cpopulationId\x12>\n\npopulation\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.PopulationB\x06\xbaH\x03\xc8\x01\x01R\npopulation\x12#\n\rvalidate_only\x18\x03 \x01(\x08R\x0cvalidateOnly:\xd2\x01\xbaH\xce\x01\x1a\xcb\x01\n\x16\x63reate_population.unit\x12Ma population needs its unit, and an identifier space unless a row is a person\x1a\x62this.population.unit == 1 || (this.population.unit == 2 && this.population.identifier_space != \'\')\"R\n\x18\x43reatePopulationResponse\x12\x36\n\npopulation\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.PopulationR\npopulation\"U\n\x14GetPopulationRequest\x12=\n\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\x04name\"O\n\x15GetPopulationResponse\x12\x36\n\npopulation\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.PopulationR\npopulation\"g\n\x16ListPopulationsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\"{\n\x17ListPopulationsResponse\x12\x38\n\x0bpopulations\x18\x01 \x03(\x0b\x32\x16.sfumato.v1.PopulationR\x0bpopulations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb6\x02\n\x17UpdatePopulationRequest\x12>\n\npopulation\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.PopulationB\x06\xbaH\x03\xc8\x01\x01R\npopulation\x12;\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12#\n\rallow_missing\x18\x03 \x01(\x08R\x0c\x61llowMissing\x12#\n\rvalidate_only\x18\x04 \x01(\x08R\x0cvalidateOnly:T\xbaHQ\x1aO\n\x16update_population.name\x12\x19population.name is needed\x1a\x1athis.population.name != \'\'\"R\n\x18UpdatePopulationResponse\x12\x36\n\npopulation\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.PopulationR\npopulation\"u\n\x17\x44\x65letePopulationRequest\x12=\n\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\x04name\x12\x1b\n\x04\x65tag\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@R\x04\x65tag\"\x1a\n\x18\x44\x65letePopulationResponse\"\x88\x02\n\x17MergePopulationsRequest\x12N\n\x07sources\x18\x01 \x03(\tB4\xbaH1\x92\x01.\x08\x02\x10\x10\x18\x01\"&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\x07sources\x12\x42\n\rpopulation_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x0cpopulationId\x12\x30\n\rjustification\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\n\x18\x80\x08R\rjustification\x12\'\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"R\n\x18MergePopulationsResponse\x12\x36\n\npopulation\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.PopulationR\npopulation\"\xef\x01\n\x16SplitPopulationRequest\x12\x41\n\x06source\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\x06source\x12\x37\n\x05parts\x18\x02 \x03(\x0b\x32\x15.sfumato.v1.SplitPartB\n\xbaH\x07\x92\x01\x04\x08\x02\x10\x10R\x05parts\x12\x30\n\rjustification\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\n\x18\x80\x08R\rjustification\x12\'\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"S\n\x17SplitPopulationResponse\x12\x38\n\x0bpopulations\x18\x01 \x03(\x0b\x32\x16.sfumato.v1.PopulationR\x0bpopulations\"\x9d\x01\n\tSplitPart\x12\x42\n\rpopulation_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$R\x0cpopulationId\x12L\n\x08\x64\x61tasets\x18\x02 \x03(\tB0\xbaH-\x92\x01*\x10\xe8\x07\x18\x01\"#r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$R\x08\x64\x61tasets\"\x8c\x01\n\x16RotateLedgerKeyRequest\x12I\n\npopulation\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\npopulation\x12\'\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"C\n\x17RotateLedgerKeyResponse\x12(\n\x03key\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.SigningKeyR\x03key\"\xb8\x02\n\x17ReopenPopulationRequest\x12I\n\npopulation\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\npopulation\x12:\n\x08receipts\x18\x02 \x03(\x0b\x32\x13.sfumato.v1.ReceiptB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x08receipts\x12;\n\x0bwritten_off\x18\x03 \x01(\x0b\x32\x12.sfumato.v1.ChargeB\x06\xbaH\x03\xc8\x01\x01R\nwrittenOff\x12\x30\n\rjustification\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\n\x18\x80\x08R\rjustification\x12\'\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"n\n\x18ReopenPopulationResponse\x12\x36\n\npopulation\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.PopulationR\npopulation\x12\x1a\n\x08sequence\x18\x02 \x01(\x03R\x08sequence2\x85\x07\n\x16PopulationAdminService\x12]\n\x10\x43reatePopulation\x12#.sfumato.v1.CreatePopulationRequest\x1a$.sfumato.v1.CreatePopulationResponse\x12Y\n\rGetPopulation\x12 .sfumato.v1.GetPopulationRequest\x1a!.sfumato.v1.GetPopulationResponse\"\x03\x90\x02\x01\x12_\n\x0fListPopulations\x12\".sfumato.v1.ListPopulationsRequest\x1a#.sfumato.v1.ListPopulationsResponse\"\x03\x90\x02\x01\x12\x62\n\x10UpdatePopulation\x12#.sfumato.v1.UpdatePopulationRequest\x1a$.sfumato.v1.UpdatePopulationResponse\"\x03\x90\x02\x02\x12\x62\n\x10\x44\x65letePopulation\x12#.sfumato.v1.DeletePopulationRequest\x1a$.sfumato.v1.DeletePopulationResponse\"\x03\x90\x02\x02\x12\x62\n\x10MergePopulations\x12#.sfumato.v1.MergePopulationsRequest\x1a$.sfumato.v1.MergePopulationsResponse\"\x03\x90\x02\x02\x12_\n\x0fSplitPopulation\x12\".sfumato.v1.SplitPopulationRequest\x1a#.sfumato.v1.SplitPopulationResponse\"\x03\x90\x02\x02\x12_\n\x0fRotateLedgerKey\x12\".sfumato.v1.RotateLedgerKeyRequest\x1a#.sfumato.v1.RotateLedgerKeyResponse\"\x03\x90\x02\x02\x12\x62\n\x10ReopenPopulation\x12#.sfumato.v1.ReopenPopulationRequest\x1a$.sfumato.v1.ReopenPopulationResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +56,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEPOPULATIONREQUEST'].fields_by_name['name']._serialized_options = b'\272H&r$2\"^populations/[a-z][a-z0-9-]{0,62}$'
   _globals['_DELETEPOPULATIONREQUEST'].fields_by_name['etag']._loaded_options = None
   _globals['_DELETEPOPULATIONREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_MERGEPOPULATIONSREQUEST'].fields_by_name['sources']._loaded_options = None
+  _globals['_MERGEPOPULATIONSREQUEST'].fields_by_name['sources']._serialized_options = b'\272H1\222\001.\010\002\020\020\030\001\"&r$2\"^populations/[a-z][a-z0-9-]{0,62}$'
+  _globals['_MERGEPOPULATIONSREQUEST'].fields_by_name['population_id']._loaded_options = None
+  _globals['_MERGEPOPULATIONSREQUEST'].fields_by_name['population_id']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{0,62}$'
+  _globals['_MERGEPOPULATIONSREQUEST'].fields_by_name['justification']._loaded_options = None
+  _globals['_MERGEPOPULATIONSREQUEST'].fields_by_name['justification']._serialized_options = b'\272H\007r\005\020\n\030\200\010'
+  _globals['_MERGEPOPULATIONSREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_MERGEPOPULATIONSREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SPLITPOPULATIONREQUEST'].fields_by_name['source']._loaded_options = None
+  _globals['_SPLITPOPULATIONREQUEST'].fields_by_name['source']._serialized_options = b'\272H&r$2\"^populations/[a-z][a-z0-9-]{0,62}$'
+  _globals['_SPLITPOPULATIONREQUEST'].fields_by_name['parts']._loaded_options = None
+  _globals['_SPLITPOPULATIONREQUEST'].fields_by_name['parts']._serialized_options = b'\272H\007\222\001\004\010\002\020\020'
+  _globals['_SPLITPOPULATIONREQUEST'].fields_by_name['justification']._loaded_options = None
+  _globals['_SPLITPOPULATIONREQUEST'].fields_by_name['justification']._serialized_options = b'\272H\007r\005\020\n\030\200\010'
+  _globals['_SPLITPOPULATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_SPLITPOPULATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SPLITPART'].fields_by_name['population_id']._loaded_options = None
+  _globals['_SPLITPART'].fields_by_name['population_id']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{0,62}$'
+  _globals['_SPLITPART'].fields_by_name['datasets']._loaded_options = None
+  _globals['_SPLITPART'].fields_by_name['datasets']._serialized_options = b'\272H-\222\001*\020\350\007\030\001\"#r!2\037^datasets/[a-z][a-z0-9-]{0,62}$'
+  _globals['_ROTATELEDGERKEYREQUEST'].fields_by_name['population']._loaded_options = None
+  _globals['_ROTATELEDGERKEYREQUEST'].fields_by_name['population']._serialized_options = b'\272H&r$2\"^populations/[a-z][a-z0-9-]{0,62}$'
+  _globals['_ROTATELEDGERKEYREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_ROTATELEDGERKEYREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['population']._loaded_options = None
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['population']._serialized_options = b'\272H&r$2\"^populations/[a-z][a-z0-9-]{0,62}$'
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['receipts']._loaded_options = None
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['receipts']._serialized_options = b'\272H\006\222\001\003\020\220N'
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['written_off']._loaded_options = None
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['written_off']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['justification']._loaded_options = None
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['justification']._serialized_options = b'\272H\007r\005\020\n\030\200\010'
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_POPULATIONADMINSERVICE'].methods_by_name['GetPopulation']._loaded_options = None
   _globals['_POPULATIONADMINSERVICE'].methods_by_name['GetPopulation']._serialized_options = b'\220\002\001'
   _globals['_POPULATIONADMINSERVICE'].methods_by_name['ListPopulations']._loaded_options = None
@@ -62,26 +98,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POPULATIONADMINSERVICE'].methods_by_name['UpdatePopulation']._serialized_options = b'\220\002\002'
   _globals['_POPULATIONADMINSERVICE'].methods_by_name['DeletePopulation']._loaded_options = None
   _globals['_POPULATIONADMINSERVICE'].methods_by_name['DeletePopulation']._serialized_options = b'\220\002\002'
-  _globals['_CREATEPOPULATIONREQUEST']._serialized_start=150
-  _globals['_CREATEPOPULATIONREQUEST']._serialized_end=557
-  _globals['_CREATEPOPULATIONRESPONSE']._serialized_start=559
-  _globals['_CREATEPOPULATIONRESPONSE']._serialized_end=641
-  _globals['_GETPOPULATIONREQUEST']._serialized_start=643
-  _globals['_GETPOPULATIONREQUEST']._serialized_end=728
-  _globals['_GETPOPULATIONRESPONSE']._serialized_start=730
-  _globals['_GETPOPULATIONRESPONSE']._serialized_end=809
-  _globals['_LISTPOPULATIONSREQUEST']._serialized_start=811
-  _globals['_LISTPOPULATIONSREQUEST']._serialized_end=914
-  _globals['_LISTPOPULATIONSRESPONSE']._serialized_start=916
-  _globals['_LISTPOPULATIONSRESPONSE']._serialized_end=1039
-  _globals['_UPDATEPOPULATIONREQUEST']._serialized_start=1042
-  _globals['_UPDATEPOPULATIONREQUEST']._serialized_end=1352
-  _globals['_UPDATEPOPULATIONRESPONSE']._serialized_start=1354
-  _globals['_UPDATEPOPULATIONRESPONSE']._serialized_end=1436
-  _globals['_DELETEPOPULATIONREQUEST']._serialized_start=1438
-  _globals['_DELETEPOPULATIONREQUEST']._serialized_end=1555
-  _globals['_DELETEPOPULATIONRESPONSE']._serialized_start=1557
-  _globals['_DELETEPOPULATIONRESPONSE']._serialized_end=1583
-  _globals['_POPULATIONADMINSERVICE']._serialized_start=1586
-  _globals['_POPULATIONADMINSERVICE']._serialized_end=2093
+  _globals['_POPULATIONADMINSERVICE'].methods_by_name['MergePopulations']._loaded_options = None
+  _globals['_POPULATIONADMINSERVICE'].methods_by_name['MergePopulations']._serialized_options = b'\220\002\002'
+  _globals['_POPULATIONADMINSERVICE'].methods_by_name['SplitPopulation']._loaded_options = None
+  _globals['_POPULATIONADMINSERVICE'].methods_by_name['SplitPopulation']._serialized_options = b'\220\002\002'
+  _globals['_POPULATIONADMINSERVICE'].methods_by_name['RotateLedgerKey']._loaded_options = None
+  _globals['_POPULATIONADMINSERVICE'].methods_by_name['RotateLedgerKey']._serialized_options = b'\220\002\002'
+  _globals['_POPULATIONADMINSERVICE'].methods_by_name['ReopenPopulation']._loaded_options = None
+  _globals['_POPULATIONADMINSERVICE'].methods_by_name['ReopenPopulation']._serialized_options = b'\220\002\002'
+  _globals['_CREATEPOPULATIONREQUEST']._serialized_start=201
+  _globals['_CREATEPOPULATIONREQUEST']._serialized_end=608
+  _globals['_CREATEPOPULATIONRESPONSE']._serialized_start=610
+  _globals['_CREATEPOPULATIONRESPONSE']._serialized_end=692
+  _globals['_GETPOPULATIONREQUEST']._serialized_start=694
+  _globals['_GETPOPULATIONREQUEST']._serialized_end=779
+  _globals['_GETPOPULATIONRESPONSE']._serialized_start=781
+  _globals['_GETPOPULATIONRESPONSE']._serialized_end=860
+  _globals['_LISTPOPULATIONSREQUEST']._serialized_start=862
+  _globals['_LISTPOPULATIONSREQUEST']._serialized_end=965
+  _globals['_LISTPOPULATIONSRESPONSE']._serialized_start=967
+  _globals['_LISTPOPULATIONSRESPONSE']._serialized_end=1090
+  _globals['_UPDATEPOPULATIONREQUEST']._serialized_start=1093
+  _globals['_UPDATEPOPULATIONREQUEST']._serialized_end=1403
+  _globals['_UPDATEPOPULATIONRESPONSE']._serialized_start=1405
+  _globals['_UPDATEPOPULATIONRESPONSE']._serialized_end=1487
+  _globals['_DELETEPOPULATIONREQUEST']._serialized_start=1489
+  _globals['_DELETEPOPULATIONREQUEST']._serialized_end=1606
+  _globals['_DELETEPOPULATIONRESPONSE']._serialized_start=1608
+  _globals['_DELETEPOPULATIONRESPONSE']._serialized_end=1634
+  _globals['_MERGEPOPULATIONSREQUEST']._serialized_start=1637
+  _globals['_MERGEPOPULATIONSREQUEST']._serialized_end=1901
+  _globals['_MERGEPOPULATIONSRESPONSE']._serialized_start=1903
+  _globals['_MERGEPOPULATIONSRESPONSE']._serialized_end=1985
+  _globals['_SPLITPOPULATIONREQUEST']._serialized_start=1988
+  _globals['_SPLITPOPULATIONREQUEST']._serialized_end=2227
+  _globals['_SPLITPOPULATIONRESPONSE']._serialized_start=2229
+  _globals['_SPLITPOPULATIONRESPONSE']._serialized_end=2312
+  _globals['_SPLITPART']._serialized_start=2315
+  _globals['_SPLITPART']._serialized_end=2472
+  _globals['_ROTATELEDGERKEYREQUEST']._serialized_start=2475
+  _globals['_ROTATELEDGERKEYREQUEST']._serialized_end=2615
+  _globals['_ROTATELEDGERKEYRESPONSE']._serialized_start=2617
+  _globals['_ROTATELEDGERKEYRESPONSE']._serialized_end=2684
+  _globals['_REOPENPOPULATIONREQUEST']._serialized_start=2687
+  _globals['_REOPENPOPULATIONREQUEST']._serialized_end=2999
+  _globals['_REOPENPOPULATIONRESPONSE']._serialized_start=3001
+  _globals['_REOPENPOPULATIONRESPONSE']._serialized_end=3111
+  _globals['_POPULATIONADMINSERVICE']._serialized_start=3114
+  _globals['_POPULATIONADMINSERVICE']._serialized_end=4015
 # @@protoc_insertion_point(module_scope)

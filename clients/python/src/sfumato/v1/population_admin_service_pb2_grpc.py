@@ -60,6 +60,26 @@ class PopulationAdminServiceStub(object):
                 request_serializer=sfumato_dot_v1_dot_population__admin__service__pb2.DeletePopulationRequest.SerializeToString,
                 response_deserializer=sfumato_dot_v1_dot_population__admin__service__pb2.DeletePopulationResponse.FromString,
                 _registered_method=True)
+        self.MergePopulations = channel.unary_unary(
+                '/sfumato.v1.PopulationAdminService/MergePopulations',
+                request_serializer=sfumato_dot_v1_dot_population__admin__service__pb2.MergePopulationsRequest.SerializeToString,
+                response_deserializer=sfumato_dot_v1_dot_population__admin__service__pb2.MergePopulationsResponse.FromString,
+                _registered_method=True)
+        self.SplitPopulation = channel.unary_unary(
+                '/sfumato.v1.PopulationAdminService/SplitPopulation',
+                request_serializer=sfumato_dot_v1_dot_population__admin__service__pb2.SplitPopulationRequest.SerializeToString,
+                response_deserializer=sfumato_dot_v1_dot_population__admin__service__pb2.SplitPopulationResponse.FromString,
+                _registered_method=True)
+        self.RotateLedgerKey = channel.unary_unary(
+                '/sfumato.v1.PopulationAdminService/RotateLedgerKey',
+                request_serializer=sfumato_dot_v1_dot_population__admin__service__pb2.RotateLedgerKeyRequest.SerializeToString,
+                response_deserializer=sfumato_dot_v1_dot_population__admin__service__pb2.RotateLedgerKeyResponse.FromString,
+                _registered_method=True)
+        self.ReopenPopulation = channel.unary_unary(
+                '/sfumato.v1.PopulationAdminService/ReopenPopulation',
+                request_serializer=sfumato_dot_v1_dot_population__admin__service__pb2.ReopenPopulationRequest.SerializeToString,
+                response_deserializer=sfumato_dot_v1_dot_population__admin__service__pb2.ReopenPopulationResponse.FromString,
+                _registered_method=True)
 
 
 class PopulationAdminServiceServicer(object):
@@ -101,6 +121,36 @@ class PopulationAdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MergePopulations(self, request, context):
+        """MergePopulations closes two or more chains and opens one that carries their heads and the sum of what was spent.
+        Open reservations end in the old chains. What is frozen stays so; no limit is carried: a custodian gives new ones.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SplitPopulation(self, request, context):
+        """SplitPopulation closes a chain and opens several, each of which carries all that was spent, the limits, and what is
+        frozen.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateLedgerKey(self, request, context):
+        """RotateLedgerKey signs the chain with a new key from the next entry on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReopenPopulation(self, request, context):
+        """ReopenPopulation lets a chain go on that does not contain its mark, and charges for what was lost.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PopulationAdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -129,149 +179,29 @@ def add_PopulationAdminServiceServicer_to_server(servicer, server):
                     request_deserializer=sfumato_dot_v1_dot_population__admin__service__pb2.DeletePopulationRequest.FromString,
                     response_serializer=sfumato_dot_v1_dot_population__admin__service__pb2.DeletePopulationResponse.SerializeToString,
             ),
+            'MergePopulations': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergePopulations,
+                    request_deserializer=sfumato_dot_v1_dot_population__admin__service__pb2.MergePopulationsRequest.FromString,
+                    response_serializer=sfumato_dot_v1_dot_population__admin__service__pb2.MergePopulationsResponse.SerializeToString,
+            ),
+            'SplitPopulation': grpc.unary_unary_rpc_method_handler(
+                    servicer.SplitPopulation,
+                    request_deserializer=sfumato_dot_v1_dot_population__admin__service__pb2.SplitPopulationRequest.FromString,
+                    response_serializer=sfumato_dot_v1_dot_population__admin__service__pb2.SplitPopulationResponse.SerializeToString,
+            ),
+            'RotateLedgerKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateLedgerKey,
+                    request_deserializer=sfumato_dot_v1_dot_population__admin__service__pb2.RotateLedgerKeyRequest.FromString,
+                    response_serializer=sfumato_dot_v1_dot_population__admin__service__pb2.RotateLedgerKeyResponse.SerializeToString,
+            ),
+            'ReopenPopulation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReopenPopulation,
+                    request_deserializer=sfumato_dot_v1_dot_population__admin__service__pb2.ReopenPopulationRequest.FromString,
+                    response_serializer=sfumato_dot_v1_dot_population__admin__service__pb2.ReopenPopulationResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'sfumato.v1.PopulationAdminService', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
     server.add_registered_method_handlers('sfumato.v1.PopulationAdminService', rpc_method_handlers)
 
-
- # This class is part of an EXPERIMENTAL API.
-class PopulationAdminService(object):
-    """PopulationAdminService manages populations and their chains. For administrators.
-    """
-
-    @staticmethod
-    def CreatePopulation(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.PopulationAdminService/CreatePopulation',
-            sfumato_dot_v1_dot_population__admin__service__pb2.CreatePopulationRequest.SerializeToString,
-            sfumato_dot_v1_dot_population__admin__service__pb2.CreatePopulationResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetPopulation(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.PopulationAdminService/GetPopulation',
-            sfumato_dot_v1_dot_population__admin__service__pb2.GetPopulationRequest.SerializeToString,
-            sfumato_dot_v1_dot_population__admin__service__pb2.GetPopulationResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListPopulations(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.PopulationAdminService/ListPopulations',
-            sfumato_dot_v1_dot_population__admin__service__pb2.ListPopulationsRequest.SerializeToString,
-            sfumato_dot_v1_dot_population__admin__service__pb2.ListPopulationsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def UpdatePopulation(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.PopulationAdminService/UpdatePopulation',
-            sfumato_dot_v1_dot_population__admin__service__pb2.UpdatePopulationRequest.SerializeToString,
-            sfumato_dot_v1_dot_population__admin__service__pb2.UpdatePopulationResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def DeletePopulation(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato.v1.PopulationAdminService/DeletePopulation',
-            sfumato_dot_v1_dot_population__admin__service__pb2.DeletePopulationRequest.SerializeToString,
-            sfumato_dot_v1_dot_population__admin__service__pb2.DeletePopulationResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)

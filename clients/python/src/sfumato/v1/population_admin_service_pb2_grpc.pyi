@@ -43,6 +43,18 @@ class PopulationAdminServiceStub:
     """UpdatePopulation changes the fields of a mask."""
     DeletePopulation: _grpc.UnaryUnaryMultiCallable[_population_admin_service_pb2.DeletePopulationRequest, _population_admin_service_pb2.DeletePopulationResponse]
     """DeletePopulation ends a population without datasets. Its chain stays readable; its id is not given again."""
+    MergePopulations: _grpc.UnaryUnaryMultiCallable[_population_admin_service_pb2.MergePopulationsRequest, _population_admin_service_pb2.MergePopulationsResponse]
+    """MergePopulations closes two or more chains and opens one that carries their heads and the sum of what was spent.
+    Open reservations end in the old chains. What is frozen stays so; no limit is carried: a custodian gives new ones.
+    """
+    SplitPopulation: _grpc.UnaryUnaryMultiCallable[_population_admin_service_pb2.SplitPopulationRequest, _population_admin_service_pb2.SplitPopulationResponse]
+    """SplitPopulation closes a chain and opens several, each of which carries all that was spent, the limits, and what is
+    frozen.
+    """
+    RotateLedgerKey: _grpc.UnaryUnaryMultiCallable[_population_admin_service_pb2.RotateLedgerKeyRequest, _population_admin_service_pb2.RotateLedgerKeyResponse]
+    """RotateLedgerKey signs the chain with a new key from the next entry on."""
+    ReopenPopulation: _grpc.UnaryUnaryMultiCallable[_population_admin_service_pb2.ReopenPopulationRequest, _population_admin_service_pb2.ReopenPopulationResponse]
+    """ReopenPopulation lets a chain go on that does not contain its mark, and charges for what was lost."""
 
 @_typing.type_check_only
 class PopulationAdminServiceAsyncStub(PopulationAdminServiceStub):
@@ -59,6 +71,18 @@ class PopulationAdminServiceAsyncStub(PopulationAdminServiceStub):
     """UpdatePopulation changes the fields of a mask."""
     DeletePopulation: _aio.UnaryUnaryMultiCallable[_population_admin_service_pb2.DeletePopulationRequest, _population_admin_service_pb2.DeletePopulationResponse]  # type: ignore[assignment]
     """DeletePopulation ends a population without datasets. Its chain stays readable; its id is not given again."""
+    MergePopulations: _aio.UnaryUnaryMultiCallable[_population_admin_service_pb2.MergePopulationsRequest, _population_admin_service_pb2.MergePopulationsResponse]  # type: ignore[assignment]
+    """MergePopulations closes two or more chains and opens one that carries their heads and the sum of what was spent.
+    Open reservations end in the old chains. What is frozen stays so; no limit is carried: a custodian gives new ones.
+    """
+    SplitPopulation: _aio.UnaryUnaryMultiCallable[_population_admin_service_pb2.SplitPopulationRequest, _population_admin_service_pb2.SplitPopulationResponse]  # type: ignore[assignment]
+    """SplitPopulation closes a chain and opens several, each of which carries all that was spent, the limits, and what is
+    frozen.
+    """
+    RotateLedgerKey: _aio.UnaryUnaryMultiCallable[_population_admin_service_pb2.RotateLedgerKeyRequest, _population_admin_service_pb2.RotateLedgerKeyResponse]  # type: ignore[assignment]
+    """RotateLedgerKey signs the chain with a new key from the next entry on."""
+    ReopenPopulation: _aio.UnaryUnaryMultiCallable[_population_admin_service_pb2.ReopenPopulationRequest, _population_admin_service_pb2.ReopenPopulationResponse]  # type: ignore[assignment]
+    """ReopenPopulation lets a chain go on that does not contain its mark, and charges for what was lost."""
 
 class PopulationAdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """PopulationAdminService manages populations and their chains. For administrators."""
@@ -102,5 +126,41 @@ class PopulationAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_population_admin_service_pb2.DeletePopulationResponse, _abc.Awaitable[_population_admin_service_pb2.DeletePopulationResponse]]:
         """DeletePopulation ends a population without datasets. Its chain stays readable; its id is not given again."""
+
+    @_abc_1.abstractmethod
+    def MergePopulations(
+        self,
+        request: _population_admin_service_pb2.MergePopulationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_population_admin_service_pb2.MergePopulationsResponse, _abc.Awaitable[_population_admin_service_pb2.MergePopulationsResponse]]:
+        """MergePopulations closes two or more chains and opens one that carries their heads and the sum of what was spent.
+        Open reservations end in the old chains. What is frozen stays so; no limit is carried: a custodian gives new ones.
+        """
+
+    @_abc_1.abstractmethod
+    def SplitPopulation(
+        self,
+        request: _population_admin_service_pb2.SplitPopulationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_population_admin_service_pb2.SplitPopulationResponse, _abc.Awaitable[_population_admin_service_pb2.SplitPopulationResponse]]:
+        """SplitPopulation closes a chain and opens several, each of which carries all that was spent, the limits, and what is
+        frozen.
+        """
+
+    @_abc_1.abstractmethod
+    def RotateLedgerKey(
+        self,
+        request: _population_admin_service_pb2.RotateLedgerKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_population_admin_service_pb2.RotateLedgerKeyResponse, _abc.Awaitable[_population_admin_service_pb2.RotateLedgerKeyResponse]]:
+        """RotateLedgerKey signs the chain with a new key from the next entry on."""
+
+    @_abc_1.abstractmethod
+    def ReopenPopulation(
+        self,
+        request: _population_admin_service_pb2.ReopenPopulationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_population_admin_service_pb2.ReopenPopulationResponse, _abc.Awaitable[_population_admin_service_pb2.ReopenPopulationResponse]]:
+        """ReopenPopulation lets a chain go on that does not contain its mark, and charges for what was lost."""
 
 def add_PopulationAdminServiceServicer_to_server(servicer: PopulationAdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,7 +28,7 @@ from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsfumato/v1/population.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x05\n\nPopulation\x12\x44\n\x04name\x18\x01 \x01(\tB0\xe2\x41\x01\x08\xbaH)r$2\"^populations/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x04name\x12+\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\x0b\x64isplayName\x12*\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 R\x0b\x64\x65scription\x12\x44\n\naccounting\x18\x04 \x01(\x0e\x32\x16.sfumato.v1.AccountingB\x0c\xe2\x41\x01\x05\xbaH\x05\x82\x01\x02\x10\x01R\naccounting\x12=\n\x04unit\x18\x05 \x01(\x0e\x32\x1b.sfumato.v1.PrivacyUnitKindB\x0c\xe2\x41\x01\x05\xbaH\x05\x82\x01\x02\x10\x01R\x04unit\x12\x33\n\x10identifier_space\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02R\x0fidentifierSpace\x12\x38\n\x05state\x18\x07 \x01(\x0e\x32\x1c.sfumato.v1.Population.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x1b\n\x04\x65tag\x18\x0f \x01(\tB\x07\xbaH\x04r\x02\x18@R\x04\x65tag\"B\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x10\n\x0cSTATE_BEHIND\x10\x03:J\xea\x41G\n\x12sfumato/Population\x12\x18populations/{population}*\x0bpopulations2\npopulation*S\n\nAccounting\x12\x1a\n\x16\x41\x43\x43OUNTING_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41\x43\x43OUNTING_ZCDP\x10\x01\x12\x14\n\x10\x41\x43\x43OUNTING_BASIC\x10\x02*q\n\x0fPrivacyUnitKind\x12!\n\x1dPRIVACY_UNIT_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15PRIVACY_UNIT_KIND_ROW\x10\x01\x12 \n\x1cPRIVACY_UNIT_KIND_IDENTIFIER\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsfumato/v1/population.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x06\n\nPopulation\x12\x44\n\x04name\x18\x01 \x01(\tB0\xe2\x41\x01\x08\xbaH)r$2\"^populations/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x04name\x12+\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\x0b\x64isplayName\x12*\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 R\x0b\x64\x65scription\x12\x44\n\naccounting\x18\x04 \x01(\x0e\x32\x16.sfumato.v1.AccountingB\x0c\xe2\x41\x01\x05\xbaH\x05\x82\x01\x02\x10\x01R\naccounting\x12=\n\x04unit\x18\x05 \x01(\x0e\x32\x1b.sfumato.v1.PrivacyUnitKindB\x0c\xe2\x41\x01\x05\xbaH\x05\x82\x01\x02\x10\x01R\x04unit\x12\x33\n\x10identifier_space\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02R\x0fidentifierSpace\x12\x38\n\x05state\x18\x07 \x01(\x0e\x32\x1c.sfumato.v1.Population.StateB\x04\xe2\x41\x01\x03R\x05state\x12$\n\nsuccessors\x18\x08 \x03(\tB\x04\xe2\x41\x01\x03R\nsuccessors\x12\x41\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x1b\n\x04\x65tag\x18\x0f \x01(\tB\x07\xbaH\x04r\x02\x18@R\x04\x65tag\"T\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x10\n\x0cSTATE_CLOSED\x10\x02\x12\x10\n\x0cSTATE_BEHIND\x10\x03:J\xea\x41G\n\x12sfumato/Population\x12\x18populations/{population}*\x0bpopulations2\npopulation*S\n\nAccounting\x12\x1a\n\x16\x41\x43\x43OUNTING_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41\x43\x43OUNTING_ZCDP\x10\x01\x12\x14\n\x10\x41\x43\x43OUNTING_BASIC\x10\x02*q\n\x0fPrivacyUnitKind\x12!\n\x1dPRIVACY_UNIT_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15PRIVACY_UNIT_KIND_ROW\x10\x01\x12 \n\x1cPRIVACY_UNIT_KIND_IDENTIFIER\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,6 +49,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POPULATION'].fields_by_name['identifier_space']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_POPULATION'].fields_by_name['state']._loaded_options = None
   _globals['_POPULATION'].fields_by_name['state']._serialized_options = b'\342A\001\003'
+  _globals['_POPULATION'].fields_by_name['successors']._loaded_options = None
+  _globals['_POPULATION'].fields_by_name['successors']._serialized_options = b'\342A\001\003'
   _globals['_POPULATION'].fields_by_name['create_time']._loaded_options = None
   _globals['_POPULATION'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_POPULATION'].fields_by_name['update_time']._loaded_options = None
@@ -57,12 +59,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POPULATION'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030@'
   _globals['_POPULATION']._loaded_options = None
   _globals['_POPULATION']._serialized_options = b'\352AG\n\022sfumato/Population\022\030populations/{population}*\013populations2\npopulation'
-  _globals['_ACCOUNTING']._serialized_start=890
-  _globals['_ACCOUNTING']._serialized_end=973
-  _globals['_PRIVACYUNITKIND']._serialized_start=975
-  _globals['_PRIVACYUNITKIND']._serialized_end=1088
+  _globals['_ACCOUNTING']._serialized_start=946
+  _globals['_ACCOUNTING']._serialized_end=1029
+  _globals['_PRIVACYUNITKIND']._serialized_start=1031
+  _globals['_PRIVACYUNITKIND']._serialized_end=1144
   _globals['_POPULATION']._serialized_start=166
-  _globals['_POPULATION']._serialized_end=888
-  _globals['_POPULATION_STATE']._serialized_start=746
-  _globals['_POPULATION_STATE']._serialized_end=812
+  _globals['_POPULATION']._serialized_end=944
+  _globals['_POPULATION_STATE']._serialized_start=784
+  _globals['_POPULATION_STATE']._serialized_end=868
 # @@protoc_insertion_point(module_scope)

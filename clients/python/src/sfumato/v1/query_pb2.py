@@ -33,7 +33,7 @@ from sfumato.v1 import receipt_pb2 as sfumato_dot_v1_dot_receipt__pb2
 from sfumato.v1 import scope_pb2 as sfumato_dot_v1_dot_scope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sfumato/v1/query.proto\x12\nsfumato.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16sfumato/v1/arrow.proto\x1a\x17sfumato/v1/charge.proto\x1a\x19sfumato/v1/question.proto\x1a\x16sfumato/v1/quote.proto\x1a\x18sfumato/v1/receipt.proto\x1a\x16sfumato/v1/scope.proto\"\xf1\x07\n\x05Query\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32\x17.sfumato.v1.Query.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x36\n\x08question\x18\x03 \x01(\x0b\x32\x14.sfumato.v1.QuestionB\x04\xe2\x41\x01\x03R\x08question\x12%\n\x0bplan_digest\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x03R\nplanDigest\x12\x1e\n\x07\x61nalyst\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03R\x07\x61nalyst\x12\x1e\n\x07project\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03R\x07project\x12\x42\n\rdata_versions\x18\x07 \x03(\x0b\x32\x17.sfumato.v1.DataVersionB\x04\xe2\x41\x01\x03R\x0c\x64\x61taVersions\x12\x30\n\x06\x63harge\x18\x08 \x01(\x0b\x32\x12.sfumato.v1.ChargeB\x04\xe2\x41\x01\x03R\x06\x63harge\x12\x35\n\x06scopes\x18\t \x03(\x0b\x32\x17.sfumato.v1.ScopeChargeB\x04\xe2\x41\x01\x03R\x06scopes\x12\x36\n\x06origin\x18\n \x01(\x0e\x32\x18.sfumato.v1.Query.OriginB\x04\xe2\x41\x01\x03R\x06origin\x12\x33\n\x07receipt\x18\x0b \x01(\x0b\x32\x13.sfumato.v1.ReceiptB\x04\xe2\x41\x01\x03R\x07receipt\x12;\n\x06labels\x18\x0c \x03(\x0b\x32\x1d.sfumato.v1.Query.LabelsEntryB\x04\xe2\x41\x01\x03R\x06labels\x12\x41\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12;\n\x08\x65nd_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x07\x65ndTime\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"j\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\x12\x13\n\x0fSTATE_CANCELLED\x10\x04\"G\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x10\n\x0cORIGIN_DRAWN\x10\x01\x12\x13\n\x0fORIGIN_REPEATED\x10\x02:3\xea\x41\x30\n\rsfumato/Query\x12\x0fqueries/{query}*\x07queries2\x05query\"\x8a\x02\n\nQueryEvent\x12)\n\x05query\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.QueryH\x00R\x05query\x12\x32\n\x08progress\x18\x02 \x01(\x0b\x32\x14.sfumato.v1.ProgressH\x00R\x08progress\x12\x31\n\x06schema\x18\x03 \x01(\x0b\x32\x17.sfumato.v1.ArrowSchemaH\x00R\x06schema\x12.\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32\x16.sfumato.v1.ArrowBatchH\x00R\x05\x62\x61tch\x12\x32\n\x08\x63omplete\x18\x05 \x01(\x0b\x32\x14.sfumato.v1.CompleteH\x00R\x08\x63ompleteB\x06\n\x04kind\"\x88\x01\n\x08Progress\x12<\n\x0cgive_up_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ngiveUpTime\x12\x1d\n\ndone_steps\x18\x03 \x01(\x05R\tdoneSteps\x12\x1f\n\x0btotal_steps\x18\x04 \x01(\x05R\ntotalSteps\"\x80\x01\n\x08\x43omplete\x12\'\n\x05query\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.QueryR\x05query\x12\x1b\n\trow_count\x18\x02 \x01(\x03R\x08rowCount\x12.\n\x06scopes\x18\x03 \x03(\x0b\x32\x16.sfumato.v1.ScopePriceR\x06scopesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sfumato/v1/query.proto\x12\nsfumato.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16sfumato/v1/arrow.proto\x1a\x17sfumato/v1/charge.proto\x1a\x19sfumato/v1/question.proto\x1a\x16sfumato/v1/quote.proto\x1a\x18sfumato/v1/receipt.proto\x1a\x16sfumato/v1/scope.proto\"\xc8\x08\n\x05Query\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32\x17.sfumato.v1.Query.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x36\n\x08question\x18\x03 \x01(\x0b\x32\x14.sfumato.v1.QuestionB\x04\xe2\x41\x01\x03R\x08question\x12%\n\x0bplan_digest\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x03R\nplanDigest\x12\x1e\n\x07\x61nalyst\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03R\x07\x61nalyst\x12\x1e\n\x07project\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03R\x07project\x12\x42\n\rdata_versions\x18\x07 \x03(\x0b\x32\x17.sfumato.v1.DataVersionB\x04\xe2\x41\x01\x03R\x0c\x64\x61taVersions\x12\x30\n\x06\x63harge\x18\x08 \x01(\x0b\x32\x12.sfumato.v1.ChargeB\x04\xe2\x41\x01\x03R\x06\x63harge\x12\x35\n\x06scopes\x18\t \x03(\x0b\x32\x17.sfumato.v1.ScopeChargeB\x04\xe2\x41\x01\x03R\x06scopes\x12\x36\n\x06origin\x18\n \x01(\x0e\x32\x18.sfumato.v1.Query.OriginB\x04\xe2\x41\x01\x03R\x06origin\x12\x33\n\x07receipt\x18\x0b \x01(\x0b\x32\x13.sfumato.v1.ReceiptB\x04\xe2\x41\x01\x03R\x07receipt\x12;\n\x06labels\x18\x0c \x03(\x0b\x32\x1d.sfumato.v1.Query.LabelsEntryB\x04\xe2\x41\x01\x03R\x06labels\x12\x41\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12;\n\x08\x65nd_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x07\x65ndTime\x12\x41\n\x0b\x65xpire_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nexpireTime\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"j\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\x12\x13\n\x0fSTATE_CANCELLED\x10\x04\"[\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x10\n\x0cORIGIN_DRAWN\x10\x01\x12\x13\n\x0fORIGIN_REPEATED\x10\x02\x12\x12\n\x0eORIGIN_DERIVED\x10\x03:3\xea\x41\x30\n\rsfumato/Query\x12\x0fqueries/{query}*\x07queries2\x05query\"\x8a\x02\n\nQueryEvent\x12)\n\x05query\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.QueryH\x00R\x05query\x12\x32\n\x08progress\x18\x02 \x01(\x0b\x32\x14.sfumato.v1.ProgressH\x00R\x08progress\x12\x31\n\x06schema\x18\x03 \x01(\x0b\x32\x17.sfumato.v1.ArrowSchemaH\x00R\x06schema\x12.\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32\x16.sfumato.v1.ArrowBatchH\x00R\x05\x62\x61tch\x12\x32\n\x08\x63omplete\x18\x05 \x01(\x0b\x32\x14.sfumato.v1.CompleteH\x00R\x08\x63ompleteB\x06\n\x04kind\"\x88\x01\n\x08Progress\x12<\n\x0cgive_up_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ngiveUpTime\x12\x1d\n\ndone_steps\x18\x03 \x01(\x05R\tdoneSteps\x12\x1f\n\x0btotal_steps\x18\x04 \x01(\x05R\ntotalSteps\"\x80\x01\n\x08\x43omplete\x12\'\n\x05query\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.QueryR\x05query\x12\x1b\n\trow_count\x18\x02 \x01(\x03R\x08rowCount\x12.\n\x06scopes\x18\x03 \x03(\x0b\x32\x16.sfumato.v1.ScopePriceR\x06scopesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -70,20 +70,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERY'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_QUERY'].fields_by_name['end_time']._loaded_options = None
   _globals['_QUERY'].fields_by_name['end_time']._serialized_options = b'\342A\001\003'
+  _globals['_QUERY'].fields_by_name['expire_time']._loaded_options = None
+  _globals['_QUERY'].fields_by_name['expire_time']._serialized_options = b'\342A\001\003'
   _globals['_QUERY']._loaded_options = None
   _globals['_QUERY']._serialized_options = b'\352A0\n\rsfumato/Query\022\017queries/{query}*\007queries2\005query'
   _globals['_QUERY']._serialized_start=282
-  _globals['_QUERY']._serialized_end=1291
-  _globals['_QUERY_LABELSENTRY']._serialized_start=1000
-  _globals['_QUERY_LABELSENTRY']._serialized_end=1057
-  _globals['_QUERY_STATE']._serialized_start=1059
-  _globals['_QUERY_STATE']._serialized_end=1165
-  _globals['_QUERY_ORIGIN']._serialized_start=1167
-  _globals['_QUERY_ORIGIN']._serialized_end=1238
-  _globals['_QUERYEVENT']._serialized_start=1294
-  _globals['_QUERYEVENT']._serialized_end=1560
-  _globals['_PROGRESS']._serialized_start=1563
-  _globals['_PROGRESS']._serialized_end=1699
-  _globals['_COMPLETE']._serialized_start=1702
-  _globals['_COMPLETE']._serialized_end=1830
+  _globals['_QUERY']._serialized_end=1378
+  _globals['_QUERY_LABELSENTRY']._serialized_start=1067
+  _globals['_QUERY_LABELSENTRY']._serialized_end=1124
+  _globals['_QUERY_STATE']._serialized_start=1126
+  _globals['_QUERY_STATE']._serialized_end=1232
+  _globals['_QUERY_ORIGIN']._serialized_start=1234
+  _globals['_QUERY_ORIGIN']._serialized_end=1325
+  _globals['_QUERYEVENT']._serialized_start=1381
+  _globals['_QUERYEVENT']._serialized_end=1647
+  _globals['_PROGRESS']._serialized_start=1650
+  _globals['_PROGRESS']._serialized_end=1786
+  _globals['_COMPLETE']._serialized_start=1789
+  _globals['_COMPLETE']._serialized_end=1917
 # @@protoc_insertion_point(module_scope)

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.type import date_pb2 as google_dot_type_dot_date__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sfumato/v1/schema.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\"\xcc\x01\n\rDatasetSchema\x12\x39\n\x07\x63olumns\x18\x01 \x03(\x0b\x32\x12.sfumato.v1.ColumnB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08R\x07\x63olumns\x12)\n\x08max_rows\x18\x02 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\x80\x80\x80\x80\x80 (\x00R\x07maxRows:U\xbaHR\x1aP\n\x0eschema.columns\x12\x18\x63olumn names must differ\x1a$this.columns.map(c, c.name).unique()\"\xc0\x04\n\x06\x43olumn\x12\x1e\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\x04name\x12*\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\x0b\x64\x65scription\x12\x33\n\x07\x62oolean\x18\x03 \x01(\x0b\x32\x17.sfumato.v1.BooleanTypeH\x00R\x07\x62oolean\x12\x33\n\x07integer\x18\x04 \x01(\x0b\x32\x17.sfumato.v1.IntegerTypeH\x00R\x07integer\x12*\n\x04real\x18\x05 \x01(\x0b\x32\x14.sfumato.v1.RealTypeH\x00R\x04real\x12\x36\n\x08\x63\x61tegory\x18\x06 \x01(\x0b\x32\x18.sfumato.v1.CategoryTypeH\x00R\x08\x63\x61tegory\x12*\n\x04text\x18\x07 \x01(\x0b\x32\x14.sfumato.v1.TextTypeH\x00R\x04text\x12*\n\x04\x64\x61te\x18\x08 \x01(\x0b\x32\x14.sfumato.v1.DateTypeH\x00R\x04\x64\x61te\x12\x39\n\ttimestamp\x18\t \x01(\x0b\x32\x19.sfumato.v1.TimestampTypeH\x00R\ttimestamp\x12\x1a\n\x08nullable\x18\n \x01(\x08R\x08nullable\x12\x1b\n\x04unit\x18\x0b \x01(\tB\x07\xbaH\x04r\x02\x18 R\x04unit\x12\x41\n\x10\x64ummy_null_share\x18\r \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\x0e\x64ummyNullShareB\r\n\x04type\x12\x05\xbaH\x02\x08\x01\"\r\n\x0b\x42ooleanType\"\x89\x01\n\x0bIntegerType\x12\x14\n\x05lower\x18\x01 \x01(\x03R\x05lower\x12\x14\n\x05upper\x18\x02 \x01(\x03R\x05upper:N\xbaHK\x1aI\n\x0einteger.bounds\x12\x1dlower must not be above upper\x1a\x18this.lower <= this.upper\"\x90\x01\n\x08RealType\x12\x1d\n\x05lower\x18\x01 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01R\x05lower\x12\x1d\n\x05upper\x18\x02 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01R\x05upper:F\xbaHC\x1a\x41\n\x0breal.bounds\x12\x19lower must be below upper\x1a\x17this.lower < this.upper\"=\n\x0c\x43\x61tegoryType\x12-\n\x06values\x18\x01 \x03(\tB\x15\xbaH\x12\x92\x01\x0f\x08\x01\x10\xa0\x8d\x06\x18\x01\"\x05r\x03\x18\x80\x08R\x06values\"4\n\x08TextType\x12(\n\nmax_length\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80\x04R\tmaxLength\"l\n\x08\x44\x61teType\x12/\n\x05lower\x18\x01 \x01(\x0b\x32\x11.google.type.DateB\x06\xbaH\x03\xc8\x01\x01R\x05lower\x12/\n\x05upper\x18\x02 \x01(\x0b\x32\x11.google.type.DateB\x06\xbaH\x03\xc8\x01\x01R\x05upper\"\xd5\x01\n\rTimestampType\x12\x38\n\x05lower\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05lower\x12\x38\n\x05upper\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05upper:P\xbaHM\x1aK\n\x10timestamp.bounds\x12\x1dlower must not be after upper\x1a\x18this.lower <= this.upperb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sfumato/v1/schema.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\"\xe9\x01\n\rDatasetSchema\x12\x39\n\x07\x63olumns\x18\x01 \x03(\x0b\x32\x12.sfumato.v1.ColumnB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08R\x07\x63olumns\x12)\n\x08max_rows\x18\x02 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\x80\x80\x80\x80\x80 (\x00R\x07maxRows:r\xbaHo\x1am\n\x0eschema.columns\x12\x18\x63olumn names must differ\x1a\x41size(this.columns) > 1024 || this.columns.map(c, c.name).unique()\"\xc0\x04\n\x06\x43olumn\x12\x1e\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\x04name\x12*\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\x0b\x64\x65scription\x12\x33\n\x07\x62oolean\x18\x03 \x01(\x0b\x32\x17.sfumato.v1.BooleanTypeH\x00R\x07\x62oolean\x12\x33\n\x07integer\x18\x04 \x01(\x0b\x32\x17.sfumato.v1.IntegerTypeH\x00R\x07integer\x12*\n\x04real\x18\x05 \x01(\x0b\x32\x14.sfumato.v1.RealTypeH\x00R\x04real\x12\x36\n\x08\x63\x61tegory\x18\x06 \x01(\x0b\x32\x18.sfumato.v1.CategoryTypeH\x00R\x08\x63\x61tegory\x12*\n\x04text\x18\x07 \x01(\x0b\x32\x14.sfumato.v1.TextTypeH\x00R\x04text\x12*\n\x04\x64\x61te\x18\x08 \x01(\x0b\x32\x14.sfumato.v1.DateTypeH\x00R\x04\x64\x61te\x12\x39\n\ttimestamp\x18\t \x01(\x0b\x32\x19.sfumato.v1.TimestampTypeH\x00R\ttimestamp\x12\x1a\n\x08nullable\x18\n \x01(\x08R\x08nullable\x12\x1b\n\x04unit\x18\x0b \x01(\tB\x07\xbaH\x04r\x02\x18 R\x04unit\x12\x41\n\x10\x64ummy_null_share\x18\r \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\x0e\x64ummyNullShareB\r\n\x04type\x12\x05\xbaH\x02\x08\x01\"\r\n\x0b\x42ooleanType\"\x89\x01\n\x0bIntegerType\x12\x14\n\x05lower\x18\x01 \x01(\x03R\x05lower\x12\x14\n\x05upper\x18\x02 \x01(\x03R\x05upper:N\xbaHK\x1aI\n\x0einteger.bounds\x12\x1dlower must not be above upper\x1a\x18this.lower <= this.upper\"\x90\x01\n\x08RealType\x12\x1d\n\x05lower\x18\x01 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01R\x05lower\x12\x1d\n\x05upper\x18\x02 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01R\x05upper:F\xbaHC\x1a\x41\n\x0breal.bounds\x12\x19lower must be below upper\x1a\x17this.lower < this.upper\"=\n\x0c\x43\x61tegoryType\x12-\n\x06values\x18\x01 \x03(\tB\x15\xbaH\x12\x92\x01\x0f\x08\x01\x10\xa0\x8d\x06\x18\x01\"\x05r\x03\x18\x80\x08R\x06values\"4\n\x08TextType\x12(\n\nmax_length\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80\x04R\tmaxLength\"l\n\x08\x44\x61teType\x12/\n\x05lower\x18\x01 \x01(\x0b\x32\x11.google.type.DateB\x06\xbaH\x03\xc8\x01\x01R\x05lower\x12/\n\x05upper\x18\x02 \x01(\x0b\x32\x11.google.type.DateB\x06\xbaH\x03\xc8\x01\x01R\x05upper\"\xd5\x01\n\rTimestampType\x12\x38\n\x05lower\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05lower\x12\x38\n\x05upper\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05upper:P\xbaHM\x1aK\n\x10timestamp.bounds\x12\x1dlower must not be after upper\x1a\x18this.lower <= this.upperb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +39,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATASETSCHEMA'].fields_by_name['max_rows']._loaded_options = None
   _globals['_DATASETSCHEMA'].fields_by_name['max_rows']._serialized_options = b'\272H\013\"\t\030\200\200\200\200\200 (\000'
   _globals['_DATASETSCHEMA']._loaded_options = None
-  _globals['_DATASETSCHEMA']._serialized_options = b'\272HR\032P\n\016schema.columns\022\030column names must differ\032$this.columns.map(c, c.name).unique()'
+  _globals['_DATASETSCHEMA']._serialized_options = b'\272Ho\032m\n\016schema.columns\022\030column names must differ\032Asize(this.columns) > 1024 || this.columns.map(c, c.name).unique()'
   _globals['_COLUMN'].oneofs_by_name['type']._loaded_options = None
   _globals['_COLUMN'].oneofs_by_name['type']._serialized_options = b'\272H\002\010\001'
   _globals['_COLUMN'].fields_by_name['name']._loaded_options = None
@@ -73,21 +73,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TIMESTAMPTYPE']._loaded_options = None
   _globals['_TIMESTAMPTYPE']._serialized_options = b'\272HM\032K\n\020timestamp.bounds\022\035lower must not be after upper\032\030this.lower <= this.upper'
   _globals['_DATASETSCHEMA']._serialized_start=126
-  _globals['_DATASETSCHEMA']._serialized_end=330
-  _globals['_COLUMN']._serialized_start=333
-  _globals['_COLUMN']._serialized_end=909
-  _globals['_BOOLEANTYPE']._serialized_start=911
-  _globals['_BOOLEANTYPE']._serialized_end=924
-  _globals['_INTEGERTYPE']._serialized_start=927
-  _globals['_INTEGERTYPE']._serialized_end=1064
-  _globals['_REALTYPE']._serialized_start=1067
-  _globals['_REALTYPE']._serialized_end=1211
-  _globals['_CATEGORYTYPE']._serialized_start=1213
-  _globals['_CATEGORYTYPE']._serialized_end=1274
-  _globals['_TEXTTYPE']._serialized_start=1276
-  _globals['_TEXTTYPE']._serialized_end=1328
-  _globals['_DATETYPE']._serialized_start=1330
-  _globals['_DATETYPE']._serialized_end=1438
-  _globals['_TIMESTAMPTYPE']._serialized_start=1441
-  _globals['_TIMESTAMPTYPE']._serialized_end=1654
+  _globals['_DATASETSCHEMA']._serialized_end=359
+  _globals['_COLUMN']._serialized_start=362
+  _globals['_COLUMN']._serialized_end=938
+  _globals['_BOOLEANTYPE']._serialized_start=940
+  _globals['_BOOLEANTYPE']._serialized_end=953
+  _globals['_INTEGERTYPE']._serialized_start=956
+  _globals['_INTEGERTYPE']._serialized_end=1093
+  _globals['_REALTYPE']._serialized_start=1096
+  _globals['_REALTYPE']._serialized_end=1240
+  _globals['_CATEGORYTYPE']._serialized_start=1242
+  _globals['_CATEGORYTYPE']._serialized_end=1303
+  _globals['_TEXTTYPE']._serialized_start=1305
+  _globals['_TEXTTYPE']._serialized_end=1357
+  _globals['_DATETYPE']._serialized_start=1359
+  _globals['_DATETYPE']._serialized_end=1467
+  _globals['_TIMESTAMPTYPE']._serialized_start=1470
+  _globals['_TIMESTAMPTYPE']._serialized_end=1683
 # @@protoc_insertion_point(module_scope)

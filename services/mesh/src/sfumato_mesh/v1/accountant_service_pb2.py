@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from sfumato.v1 import charge_pb2 as sfumato_dot_v1_dot_charge__pb2
 from sfumato.v1 import ledger_pb2 as sfumato_dot_v1_dot_ledger__pb2
+from sfumato.v1 import population_admin_service_pb2 as sfumato_dot_v1_dot_population__admin__service__pb2
 from sfumato.v1 import quote_pb2 as sfumato_dot_v1_dot_quote__pb2
 from sfumato.v1 import scope_pb2 as sfumato_dot_v1_dot_scope__pb2
 from sfumato_mesh.v1 import query_price_pb2 as sfumato__mesh_dot_v1_dot_query__price__pb2
 from sfumato_mesh.v1 import reservation_pb2 as sfumato__mesh_dot_v1_dot_reservation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(sfumato_mesh/v1/accountant_service.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17sfumato/v1/charge.proto\x1a\x17sfumato/v1/ledger.proto\x1a\x16sfumato/v1/quote.proto\x1a\x16sfumato/v1/scope.proto\x1a!sfumato_mesh/v1/query_price.proto\x1a!sfumato_mesh/v1/reservation.proto\"\x95\x01\n\x13PreviewQueryRequest\x12\x39\n\x05query\x18\x01 \x01(\x0b\x32\x1b.sfumato_mesh.v1.QueryPriceB\x06\xbaH\x03\xc8\x01\x01R\x05query\x12\x43\n\x07project\x18\x02 \x01(\tB)\xbaH&r!2\x1f^projects/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07project\"\xce\x01\n\x14PreviewQueryResponse\x12.\n\x06scopes\x18\x01 \x03(\x0b\x32\x16.sfumato.v1.ScopePriceR\x06scopes\x12\x1e\n\naffordable\x18\x02 \x01(\x08R\naffordable\x12(\n\x10release_query_id\x18\x03 \x01(\tR\x0ereleaseQueryId\x12<\n\rdata_versions\x18\x04 \x03(\x0b\x32\x17.sfumato.v1.DataVersionR\x0c\x64\x61taVersions\"\xfb\x02\n\x13ReserveQueryRequest\x12\x39\n\x05query\x18\x01 \x01(\x0b\x32\x1b.sfumato_mesh.v1.QueryPriceB\x06\xbaH\x03\xc8\x01\x01R\x05query\x12(\n\x0b\x62ody_digest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h R\nbodyDigest\x12\x43\n\x07project\x18\x03 \x01(\tB)\xbaH&r!2\x1f^projects/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07project\x12+\n\x05limit\x18\x04 \x01(\x0b\x32\x15.sfumato.v1.LossLimitR\x05limit\x12R\n\x06labels\x18\x05 \x03(\x0b\x32\x30.sfumato_mesh.v1.ReserveQueryRequest.LabelsEntryB\x08\xbaH\x05\x9a\x01\x02\x10\x10R\x06labels\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"V\n\x14ReserveQueryResponse\x12>\n\x0breservation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.ReservationR\x0breservation\"\x90\x02\n\x12\x43ommitQueryRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12\"\n\x07\x61ttempt\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07\x61ttempt\x12.\n\x0erelease_digest\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h R\rreleaseDigest\x12H\n\rdata_versions\x18\x04 \x03(\x0b\x32\x17.sfumato.v1.DataVersionB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10R\x0c\x64\x61taVersions\x12\x37\n\x08measures\x18\x05 \x03(\x0b\x32\x1b.sfumato.v1.MeasureAccuracyR\x08measures\"\xb9\x01\n\x13\x43ommitQueryResponse\x12\x46\n\x07outcome\x18\x01 \x01(\x0e\x32,.sfumato_mesh.v1.CommitQueryResponse.OutcomeR\x07outcome\"Z\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_PENDING\x10\x01\x12\x0f\n\x0bOUTCOME_WON\x10\x02\x12\x10\n\x0cOUTCOME_LOST\x10\x03\"W\n\x12\x43hargeQueryRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12\x1c\n\tcancelled\x18\x02 \x01(\x08R\tcancelled\"U\n\x13\x43hargeQueryResponse\x12>\n\x0breservation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.ReservationR\x0breservation\"F\n\x10\x43heckMarkRequest\x12\x32\n\x04mark\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadB\x06\xbaH\x03\xc8\x01\x01R\x04mark\"1\n\x11\x43heckMarkResponse\x12\x1c\n\tcontained\x18\x01 \x01(\x08R\tcontained2\xee\x03\n\x11\x41\x63\x63ountantService\x12`\n\x0cPreviewQuery\x12$.sfumato_mesh.v1.PreviewQueryRequest\x1a%.sfumato_mesh.v1.PreviewQueryResponse\"\x03\x90\x02\x01\x12`\n\x0cReserveQuery\x12$.sfumato_mesh.v1.ReserveQueryRequest\x1a%.sfumato_mesh.v1.ReserveQueryResponse\"\x03\x90\x02\x02\x12]\n\x0b\x43ommitQuery\x12#.sfumato_mesh.v1.CommitQueryRequest\x1a$.sfumato_mesh.v1.CommitQueryResponse\"\x03\x90\x02\x02\x12]\n\x0b\x43hargeQuery\x12#.sfumato_mesh.v1.ChargeQueryRequest\x1a$.sfumato_mesh.v1.ChargeQueryResponse\"\x03\x90\x02\x02\x12W\n\tCheckMark\x12!.sfumato_mesh.v1.CheckMarkRequest\x1a\".sfumato_mesh.v1.CheckMarkResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(sfumato_mesh/v1/accountant_service.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17sfumato/v1/charge.proto\x1a\x17sfumato/v1/ledger.proto\x1a)sfumato/v1/population_admin_service.proto\x1a\x16sfumato/v1/quote.proto\x1a\x16sfumato/v1/scope.proto\x1a!sfumato_mesh/v1/query_price.proto\x1a!sfumato_mesh/v1/reservation.proto\"\xc6\x01\n\x13PreviewQueryRequest\x12\x39\n\x05query\x18\x01 \x01(\x0b\x32\x1b.sfumato_mesh.v1.QueryPriceB\x06\xbaH\x03\xc8\x01\x01R\x05query\x12\x43\n\x07project\x18\x02 \x01(\tB)\xbaH&r!2\x1f^projects/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07project\x12/\n\rbase_query_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\x0b\x62\x61seQueryId\"\x8e\x02\n\x14PreviewQueryResponse\x12.\n\x06scopes\x18\x01 \x03(\x0b\x32\x16.sfumato.v1.ScopePriceR\x06scopes\x12\x1e\n\naffordable\x18\x02 \x01(\x08R\naffordable\x12(\n\x10release_query_id\x18\x03 \x01(\tR\x0ereleaseQueryId\x12<\n\rdata_versions\x18\x04 \x03(\x0b\x32\x17.sfumato.v1.DataVersionR\x0c\x64\x61taVersions\x12\x18\n\x07\x64\x65rived\x18\x05 \x01(\x08R\x07\x64\x65rived\x12$\n\x0e\x62\x61se_query_ids\x18\x06 \x03(\tR\x0c\x62\x61seQueryIds\"\x99\x04\n\x13ReserveQueryRequest\x12\x39\n\x05query\x18\x01 \x01(\x0b\x32\x1b.sfumato_mesh.v1.QueryPriceB\x06\xbaH\x03\xc8\x01\x01R\x05query\x12(\n\x0b\x62ody_digest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h R\nbodyDigest\x12\x43\n\x07project\x18\x03 \x01(\tB)\xbaH&r!2\x1f^projects/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07project\x12+\n\x05limit\x18\x04 \x01(\x0b\x32\x15.sfumato.v1.LossLimitR\x05limit\x12R\n\x06labels\x18\x05 \x03(\x0b\x32\x30.sfumato_mesh.v1.ReserveQueryRequest.LabelsEntryB\x08\xbaH\x05\x9a\x01\x02\x10\x10R\x06labels\x12#\n\rbases_checked\x18\x06 \x01(\x08R\x0c\x62\x61sesChecked\x12/\n\rbase_query_id\x18\x07 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\x0b\x62\x61seQueryId\x12\x46\n\x10\x64\x65rived_measures\x18\x08 \x03(\x0b\x32\x1b.sfumato.v1.MeasureAccuracyR\x0f\x64\x65rivedMeasures\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xa8\x01\n\x14ReserveQueryResponse\x12>\n\x0breservation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.ReservationR\x0breservation\x12$\n\x0e\x62\x61se_query_ids\x18\x02 \x03(\tR\x0c\x62\x61seQueryIds\x12*\n\x04left\x18\x03 \x03(\x0b\x32\x16.sfumato.v1.ScopePriceR\x04left\"\xbc\x02\n\x12\x43ommitQueryRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12\"\n\x07\x61ttempt\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07\x61ttempt\x12.\n\x0erelease_digest\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h R\rreleaseDigest\x12H\n\rdata_versions\x18\x04 \x03(\x0b\x32\x17.sfumato.v1.DataVersionB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10R\x0c\x64\x61taVersions\x12\x37\n\x08measures\x18\x05 \x03(\x0b\x32\x1b.sfumato.v1.MeasureAccuracyR\x08measures\x12*\n\x04mark\x18\x06 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x04mark\"\xb9\x01\n\x13\x43ommitQueryResponse\x12\x46\n\x07outcome\x18\x01 \x01(\x0e\x32,.sfumato_mesh.v1.CommitQueryResponse.OutcomeR\x07outcome\"Z\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_PENDING\x10\x01\x12\x0f\n\x0bOUTCOME_WON\x10\x02\x12\x10\n\x0cOUTCOME_LOST\x10\x03\"W\n\x12\x43hargeQueryRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12\x1c\n\tcancelled\x18\x02 \x01(\x08R\tcancelled\"U\n\x13\x43hargeQueryResponse\x12>\n\x0breservation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.ReservationR\x0breservation\"F\n\x10\x43heckMarkRequest\x12\x32\n\x04mark\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadB\x06\xbaH\x03\xc8\x01\x01R\x04mark\"n\n\x11\x43heckMarkResponse\x12\x1c\n\tcontained\x18\x01 \x01(\x08R\tcontained\x12;\n\rsuperseded_by\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x0csupersededBy\"\x9d\x01\n\x17ReopenPopulationRequest\x12\x45\n\x07request\x18\x01 \x01(\x0b\x32#.sfumato.v1.ReopenPopulationRequestB\x06\xbaH\x03\xc8\x01\x01R\x07request\x12;\n\tlost_head\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadB\x06\xbaH\x03\xc8\x01\x01R\x08lostHead\"\\\n\x18ReopenPopulationResponse\x12@\n\x08response\x18\x01 \x01(\x0b\x32$.sfumato.v1.ReopenPopulationResponseR\x08response2\xdc\x04\n\x11\x41\x63\x63ountantService\x12`\n\x0cPreviewQuery\x12$.sfumato_mesh.v1.PreviewQueryRequest\x1a%.sfumato_mesh.v1.PreviewQueryResponse\"\x03\x90\x02\x01\x12`\n\x0cReserveQuery\x12$.sfumato_mesh.v1.ReserveQueryRequest\x1a%.sfumato_mesh.v1.ReserveQueryResponse\"\x03\x90\x02\x02\x12]\n\x0b\x43ommitQuery\x12#.sfumato_mesh.v1.CommitQueryRequest\x1a$.sfumato_mesh.v1.CommitQueryResponse\"\x03\x90\x02\x02\x12]\n\x0b\x43hargeQuery\x12#.sfumato_mesh.v1.ChargeQueryRequest\x1a$.sfumato_mesh.v1.ChargeQueryResponse\"\x03\x90\x02\x02\x12W\n\tCheckMark\x12!.sfumato_mesh.v1.CheckMarkRequest\x1a\".sfumato_mesh.v1.CheckMarkResponse\"\x03\x90\x02\x01\x12l\n\x10ReopenPopulation\x12(.sfumato_mesh.v1.ReopenPopulationRequest\x1a).sfumato_mesh.v1.ReopenPopulationResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +43,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREVIEWQUERYREQUEST'].fields_by_name['query']._serialized_options = b'\272H\003\310\001\001'
   _globals['_PREVIEWQUERYREQUEST'].fields_by_name['project']._loaded_options = None
   _globals['_PREVIEWQUERYREQUEST'].fields_by_name['project']._serialized_options = b'\272H&r!2\037^projects/[a-z][a-z0-9-]{0,62}$\330\001\001'
+  _globals['_PREVIEWQUERYREQUEST'].fields_by_name['base_query_id']._loaded_options = None
+  _globals['_PREVIEWQUERYREQUEST'].fields_by_name['base_query_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_RESERVEQUERYREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_RESERVEQUERYREQUEST_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_RESERVEQUERYREQUEST'].fields_by_name['query']._loaded_options = None
@@ -52,6 +55,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESERVEQUERYREQUEST'].fields_by_name['project']._serialized_options = b'\272H&r!2\037^projects/[a-z][a-z0-9-]{0,62}$\330\001\001'
   _globals['_RESERVEQUERYREQUEST'].fields_by_name['labels']._loaded_options = None
   _globals['_RESERVEQUERYREQUEST'].fields_by_name['labels']._serialized_options = b'\272H\005\232\001\002\020\020'
+  _globals['_RESERVEQUERYREQUEST'].fields_by_name['base_query_id']._loaded_options = None
+  _globals['_RESERVEQUERYREQUEST'].fields_by_name['base_query_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_COMMITQUERYREQUEST'].fields_by_name['query_id']._loaded_options = None
   _globals['_COMMITQUERYREQUEST'].fields_by_name['query_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_COMMITQUERYREQUEST'].fields_by_name['attempt']._loaded_options = None
@@ -64,6 +69,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHARGEQUERYREQUEST'].fields_by_name['query_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CHECKMARKREQUEST'].fields_by_name['mark']._loaded_options = None
   _globals['_CHECKMARKREQUEST'].fields_by_name['mark']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['request']._loaded_options = None
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['request']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['lost_head']._loaded_options = None
+  _globals['_REOPENPOPULATIONREQUEST'].fields_by_name['lost_head']._serialized_options = b'\272H\003\310\001\001'
   _globals['_ACCOUNTANTSERVICE'].methods_by_name['PreviewQuery']._loaded_options = None
   _globals['_ACCOUNTANTSERVICE'].methods_by_name['PreviewQuery']._serialized_options = b'\220\002\001'
   _globals['_ACCOUNTANTSERVICE'].methods_by_name['ReserveQuery']._loaded_options = None
@@ -74,30 +83,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCOUNTANTSERVICE'].methods_by_name['ChargeQuery']._serialized_options = b'\220\002\002'
   _globals['_ACCOUNTANTSERVICE'].methods_by_name['CheckMark']._loaded_options = None
   _globals['_ACCOUNTANTSERVICE'].methods_by_name['CheckMark']._serialized_options = b'\220\002\001'
-  _globals['_PREVIEWQUERYREQUEST']._serialized_start=259
-  _globals['_PREVIEWQUERYREQUEST']._serialized_end=408
-  _globals['_PREVIEWQUERYRESPONSE']._serialized_start=411
-  _globals['_PREVIEWQUERYRESPONSE']._serialized_end=617
-  _globals['_RESERVEQUERYREQUEST']._serialized_start=620
-  _globals['_RESERVEQUERYREQUEST']._serialized_end=999
-  _globals['_RESERVEQUERYREQUEST_LABELSENTRY']._serialized_start=942
-  _globals['_RESERVEQUERYREQUEST_LABELSENTRY']._serialized_end=999
-  _globals['_RESERVEQUERYRESPONSE']._serialized_start=1001
-  _globals['_RESERVEQUERYRESPONSE']._serialized_end=1087
-  _globals['_COMMITQUERYREQUEST']._serialized_start=1090
-  _globals['_COMMITQUERYREQUEST']._serialized_end=1362
-  _globals['_COMMITQUERYRESPONSE']._serialized_start=1365
-  _globals['_COMMITQUERYRESPONSE']._serialized_end=1550
-  _globals['_COMMITQUERYRESPONSE_OUTCOME']._serialized_start=1460
-  _globals['_COMMITQUERYRESPONSE_OUTCOME']._serialized_end=1550
-  _globals['_CHARGEQUERYREQUEST']._serialized_start=1552
-  _globals['_CHARGEQUERYREQUEST']._serialized_end=1639
-  _globals['_CHARGEQUERYRESPONSE']._serialized_start=1641
-  _globals['_CHARGEQUERYRESPONSE']._serialized_end=1726
-  _globals['_CHECKMARKREQUEST']._serialized_start=1728
-  _globals['_CHECKMARKREQUEST']._serialized_end=1798
-  _globals['_CHECKMARKRESPONSE']._serialized_start=1800
-  _globals['_CHECKMARKRESPONSE']._serialized_end=1849
-  _globals['_ACCOUNTANTSERVICE']._serialized_start=1852
-  _globals['_ACCOUNTANTSERVICE']._serialized_end=2346
+  _globals['_ACCOUNTANTSERVICE'].methods_by_name['ReopenPopulation']._loaded_options = None
+  _globals['_ACCOUNTANTSERVICE'].methods_by_name['ReopenPopulation']._serialized_options = b'\220\002\002'
+  _globals['_PREVIEWQUERYREQUEST']._serialized_start=302
+  _globals['_PREVIEWQUERYREQUEST']._serialized_end=500
+  _globals['_PREVIEWQUERYRESPONSE']._serialized_start=503
+  _globals['_PREVIEWQUERYRESPONSE']._serialized_end=773
+  _globals['_RESERVEQUERYREQUEST']._serialized_start=776
+  _globals['_RESERVEQUERYREQUEST']._serialized_end=1313
+  _globals['_RESERVEQUERYREQUEST_LABELSENTRY']._serialized_start=1256
+  _globals['_RESERVEQUERYREQUEST_LABELSENTRY']._serialized_end=1313
+  _globals['_RESERVEQUERYRESPONSE']._serialized_start=1316
+  _globals['_RESERVEQUERYRESPONSE']._serialized_end=1484
+  _globals['_COMMITQUERYREQUEST']._serialized_start=1487
+  _globals['_COMMITQUERYREQUEST']._serialized_end=1803
+  _globals['_COMMITQUERYRESPONSE']._serialized_start=1806
+  _globals['_COMMITQUERYRESPONSE']._serialized_end=1991
+  _globals['_COMMITQUERYRESPONSE_OUTCOME']._serialized_start=1901
+  _globals['_COMMITQUERYRESPONSE_OUTCOME']._serialized_end=1991
+  _globals['_CHARGEQUERYREQUEST']._serialized_start=1993
+  _globals['_CHARGEQUERYREQUEST']._serialized_end=2080
+  _globals['_CHARGEQUERYRESPONSE']._serialized_start=2082
+  _globals['_CHARGEQUERYRESPONSE']._serialized_end=2167
+  _globals['_CHECKMARKREQUEST']._serialized_start=2169
+  _globals['_CHECKMARKREQUEST']._serialized_end=2239
+  _globals['_CHECKMARKRESPONSE']._serialized_start=2241
+  _globals['_CHECKMARKRESPONSE']._serialized_end=2351
+  _globals['_REOPENPOPULATIONREQUEST']._serialized_start=2354
+  _globals['_REOPENPOPULATIONREQUEST']._serialized_end=2511
+  _globals['_REOPENPOPULATIONRESPONSE']._serialized_start=2513
+  _globals['_REOPENPOPULATIONRESPONSE']._serialized_end=2605
+  _globals['_ACCOUNTANTSERVICE']._serialized_start=2608
+  _globals['_ACCOUNTANTSERVICE']._serialized_end=3212
 # @@protoc_insertion_point(module_scope)

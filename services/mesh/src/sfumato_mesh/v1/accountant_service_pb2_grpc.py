@@ -65,6 +65,11 @@ class AccountantServiceStub(object):
                 request_serializer=sfumato__mesh_dot_v1_dot_accountant__service__pb2.CheckMarkRequest.SerializeToString,
                 response_deserializer=sfumato__mesh_dot_v1_dot_accountant__service__pb2.CheckMarkResponse.FromString,
                 _registered_method=True)
+        self.ReopenPopulation = channel.unary_unary(
+                '/sfumato_mesh.v1.AccountantService/ReopenPopulation',
+                request_serializer=sfumato__mesh_dot_v1_dot_accountant__service__pb2.ReopenPopulationRequest.SerializeToString,
+                response_deserializer=sfumato__mesh_dot_v1_dot_accountant__service__pb2.ReopenPopulationResponse.FromString,
+                _registered_method=True)
 
 
 class AccountantServiceServicer(object):
@@ -116,6 +121,14 @@ class AccountantServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReopenPopulation(self, request, context):
+        """ReopenPopulation lets a chain go on that does not contain its mark; see sfumato.v1.PopulationAdminService. Gateway,
+        which asks the executor for the mark.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccountantServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -144,154 +157,14 @@ def add_AccountantServiceServicer_to_server(servicer, server):
                     request_deserializer=sfumato__mesh_dot_v1_dot_accountant__service__pb2.CheckMarkRequest.FromString,
                     response_serializer=sfumato__mesh_dot_v1_dot_accountant__service__pb2.CheckMarkResponse.SerializeToString,
             ),
+            'ReopenPopulation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReopenPopulation,
+                    request_deserializer=sfumato__mesh_dot_v1_dot_accountant__service__pb2.ReopenPopulationRequest.FromString,
+                    response_serializer=sfumato__mesh_dot_v1_dot_accountant__service__pb2.ReopenPopulationResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'sfumato_mesh.v1.AccountantService', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
     server.add_registered_method_handlers('sfumato_mesh.v1.AccountantService', rpc_method_handlers)
 
-
- # This class is part of an EXPERIMENTAL API.
-class AccountantService(object):
-    """AccountantService takes payments and settles them, by the protocol of one query. Its chains are the only register of
-    what was paid and answered; every answer comes from a majority-read fold. For gateway and executor.
-
-    Balances, grants, ledger and catalogue have no second contract: the accountant serves sfumato.v1's BudgetService,
-    BudgetAdminService, LedgerService, DatasetService and the catalogue's admin services as they are, for the caller in
-    the metadata.
-    """
-
-    @staticmethod
-    def PreviewQuery(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.AccountantService/PreviewQuery',
-            sfumato__mesh_dot_v1_dot_accountant__service__pb2.PreviewQueryRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_accountant__service__pb2.PreviewQueryResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ReserveQuery(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.AccountantService/ReserveQuery',
-            sfumato__mesh_dot_v1_dot_accountant__service__pb2.ReserveQueryRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_accountant__service__pb2.ReserveQueryResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def CommitQuery(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.AccountantService/CommitQuery',
-            sfumato__mesh_dot_v1_dot_accountant__service__pb2.CommitQueryRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_accountant__service__pb2.CommitQueryResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ChargeQuery(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.AccountantService/ChargeQuery',
-            sfumato__mesh_dot_v1_dot_accountant__service__pb2.ChargeQueryRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_accountant__service__pb2.ChargeQueryResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def CheckMark(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.AccountantService/CheckMark',
-            sfumato__mesh_dot_v1_dot_accountant__service__pb2.CheckMarkRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_accountant__service__pb2.CheckMarkResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)

@@ -58,6 +58,10 @@ class AccountantServiceStub:
     """CheckMark tells whether a chain contains the highest position that was ever told to anybody. Executor's front,
     before it accepts anything for a population.
     """
+    ReopenPopulation: _grpc.UnaryUnaryMultiCallable[_accountant_service_pb2.ReopenPopulationRequest, _accountant_service_pb2.ReopenPopulationResponse]
+    """ReopenPopulation lets a chain go on that does not contain its mark; see sfumato.v1.PopulationAdminService. Gateway,
+    which asks the executor for the mark.
+    """
 
 @_typing.type_check_only
 class AccountantServiceAsyncStub(AccountantServiceStub):
@@ -88,6 +92,10 @@ class AccountantServiceAsyncStub(AccountantServiceStub):
     CheckMark: _aio.UnaryUnaryMultiCallable[_accountant_service_pb2.CheckMarkRequest, _accountant_service_pb2.CheckMarkResponse]  # type: ignore[assignment]
     """CheckMark tells whether a chain contains the highest position that was ever told to anybody. Executor's front,
     before it accepts anything for a population.
+    """
+    ReopenPopulation: _aio.UnaryUnaryMultiCallable[_accountant_service_pb2.ReopenPopulationRequest, _accountant_service_pb2.ReopenPopulationResponse]  # type: ignore[assignment]
+    """ReopenPopulation lets a chain go on that does not contain its mark; see sfumato.v1.PopulationAdminService. Gateway,
+    which asks the executor for the mark.
     """
 
 class AccountantServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -146,6 +154,16 @@ class AccountantServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_accountant_service_pb2.CheckMarkResponse, _abc.Awaitable[_accountant_service_pb2.CheckMarkResponse]]:
         """CheckMark tells whether a chain contains the highest position that was ever told to anybody. Executor's front,
         before it accepts anything for a population.
+        """
+
+    @_abc_1.abstractmethod
+    def ReopenPopulation(
+        self,
+        request: _accountant_service_pb2.ReopenPopulationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_accountant_service_pb2.ReopenPopulationResponse, _abc.Awaitable[_accountant_service_pb2.ReopenPopulationResponse]]:
+        """ReopenPopulation lets a chain go on that does not contain its mark; see sfumato.v1.PopulationAdminService. Gateway,
+        which asks the executor for the mark.
         """
 
 def add_AccountantServiceServicer_to_server(servicer: AccountantServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -30,7 +30,7 @@ from sfumato.v1 import project_pb2 as sfumato_dot_v1_dot_project__pb2
 from sfumato.v1 import user_pb2 as sfumato_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sfumato_mesh/v1/catalog_service.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sfumato/v1/dataset.proto\x1a\x1bsfumato/v1/population.proto\x1a\x18sfumato/v1/project.proto\x1a\x15sfumato/v1/user.proto\"\xd0\x01\n\rDatasetRecord\x12-\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x13.sfumato.v1.DatasetR\x07\x64\x61taset\x12\x36\n\npopulation\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.PopulationR\npopulation\x12\x31\n\tpublished\x18\x03 \x01(\x0b\x32\x13.sfumato.v1.DatasetR\tpublished\x12%\n\x0epreparation_id\x18\x04 \x01(\tR\rpreparationId\"\xbd\x01\n\x17GetDatasetRecordRequest\x12:\n\x04name\x18\x01 \x01(\tB&\xbaH#r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$R\x04name\x12!\n\x07version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x07version\x12\x43\n\x07project\x18\x03 \x01(\tB)\xbaH&r!2\x1f^projects/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07project\"R\n\x18GetDatasetRecordResponse\x12\x36\n\x06record\x18\x01 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordR\x06record\"^\n\x12ResolveUserRequest\x12\"\n\x06issuer\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x04R\x06issuer\x12$\n\x07subject\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02R\x07subject\"l\n\x13ResolveUserResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x10.sfumato.v1.UserR\x04user\x12/\n\x08projects\x18\x02 \x03(\x0b\x32\x13.sfumato.v1.ProjectR\x08projects\"\x94\x04\n\x0bPreparation\x12%\n\x0epreparation_id\x18\x01 \x01(\tR\rpreparationId\x12-\n\x07\x64\x61taset\x18\x02 \x01(\x0b\x32\x13.sfumato.v1.DatasetR\x07\x64\x61taset\x12\x12\n\x04user\x18\x03 \x01(\tR\x04user\x12#\n\rvalidate_only\x18\x04 \x01(\x08R\x0cvalidateOnly\x12\x38\n\x05state\x18\x05 \x01(\x0e\x32\".sfumato_mesh.v1.Preparation.StateR\x05state\x12\x43\n\x0f\x64\x61taset_version\x18\x06 \x01(\x0b\x32\x1a.sfumato.v1.DatasetVersionR\x0e\x64\x61tasetVersion\x12\x1a\n\x08problems\x18\x07 \x03(\tR\x08problems\x12;\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x35\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\"g\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x11\n\rSTATE_REFUSED\x10\x03\x12\x13\n\x0fSTATE_CANCELLED\x10\x04\"\xb2\x01\n\x18\x43reatePreparationRequest\x12@\n\x07\x64\x61taset\x18\x01 \x01(\tB&\xbaH#r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$R\x07\x64\x61taset\x12/\n\x0epreparation_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\rpreparationId\x12#\n\rvalidate_only\x18\x03 \x01(\x08R\x0cvalidateOnly\"[\n\x19\x43reatePreparationResponse\x12>\n\x0bpreparation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.PreparationR\x0bpreparation\"H\n\x15GetPreparationRequest\x12/\n\x0epreparation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\rpreparationId\"X\n\x16GetPreparationResponse\x12>\n\x0bpreparation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.PreparationR\x0bpreparation\"h\n\x17ListPreparationsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\"\x84\x01\n\x18ListPreparationsResponse\x12@\n\x0cpreparations\x18\x01 \x03(\x0b\x32\x1c.sfumato_mesh.v1.PreparationR\x0cpreparations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb7\x01\n\x15\x45ndPreparationRequest\x12/\n\x0epreparation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\rpreparationId\x12\x46\n\x05state\x18\x02 \x01(\x0e\x32\".sfumato_mesh.v1.Preparation.StateB\x0c\xbaH\t\x82\x01\x06\x18\x02\x18\x03\x18\x04R\x05state\x12%\n\x08problems\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07R\x08problems\"X\n\x16\x45ndPreparationResponse\x12>\n\x0bpreparation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.PreparationR\x0bpreparation\"K\n\x18\x44\x65letePreparationRequest\x12/\n\x0epreparation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\rpreparationId\"\x1b\n\x19\x44\x65letePreparationResponse2\xfd\x05\n\x0e\x43\x61talogService\x12l\n\x10GetDatasetRecord\x12(.sfumato_mesh.v1.GetDatasetRecordRequest\x1a).sfumato_mesh.v1.GetDatasetRecordResponse\"\x03\x90\x02\x01\x12]\n\x0bResolveUser\x12#.sfumato_mesh.v1.ResolveUserRequest\x1a$.sfumato_mesh.v1.ResolveUserResponse\"\x03\x90\x02\x01\x12o\n\x11\x43reatePreparation\x12).sfumato_mesh.v1.CreatePreparationRequest\x1a*.sfumato_mesh.v1.CreatePreparationResponse\"\x03\x90\x02\x02\x12\x66\n\x0eGetPreparation\x12&.sfumato_mesh.v1.GetPreparationRequest\x1a\'.sfumato_mesh.v1.GetPreparationResponse\"\x03\x90\x02\x01\x12l\n\x10ListPreparations\x12(.sfumato_mesh.v1.ListPreparationsRequest\x1a).sfumato_mesh.v1.ListPreparationsResponse\"\x03\x90\x02\x01\x12\x66\n\x0e\x45ndPreparation\x12&.sfumato_mesh.v1.EndPreparationRequest\x1a\'.sfumato_mesh.v1.EndPreparationResponse\"\x03\x90\x02\x02\x12o\n\x11\x44\x65letePreparation\x12).sfumato_mesh.v1.DeletePreparationRequest\x1a*.sfumato_mesh.v1.DeletePreparationResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sfumato_mesh/v1/catalog_service.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sfumato/v1/dataset.proto\x1a\x1bsfumato/v1/population.proto\x1a\x18sfumato/v1/project.proto\x1a\x15sfumato/v1/user.proto\"\xea\x01\n\rDatasetRecord\x12-\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x13.sfumato.v1.DatasetR\x07\x64\x61taset\x12\x36\n\npopulation\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.PopulationR\npopulation\x12\x31\n\tpublished\x18\x03 \x01(\x0b\x32\x13.sfumato.v1.DatasetR\tpublished\x12%\n\x0epreparation_id\x18\x04 \x01(\tR\rpreparationId\x12\x18\n\x07\x64\x65leted\x18\x05 \x01(\x08R\x07\x64\x65leted\"\xd3\x01\n\x17GetDatasetRecordRequest\x12:\n\x04name\x18\x01 \x01(\tB&\xbaH#r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$R\x04name\x12!\n\x07version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x07version\x12\x43\n\x07project\x18\x03 \x01(\tB)\xbaH&r!2\x1f^projects/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07project\x12\x14\n\x05\x62rief\x18\x04 \x01(\x08R\x05\x62rief\"R\n\x18GetDatasetRecordResponse\x12\x36\n\x06record\x18\x01 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordR\x06record\"^\n\x12ResolveUserRequest\x12\"\n\x06issuer\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x04R\x06issuer\x12$\n\x07subject\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02R\x07subject\"l\n\x13ResolveUserResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x10.sfumato.v1.UserR\x04user\x12/\n\x08projects\x18\x02 \x03(\x0b\x32\x13.sfumato.v1.ProjectR\x08projects\"\x94\x04\n\x0bPreparation\x12%\n\x0epreparation_id\x18\x01 \x01(\tR\rpreparationId\x12-\n\x07\x64\x61taset\x18\x02 \x01(\x0b\x32\x13.sfumato.v1.DatasetR\x07\x64\x61taset\x12\x12\n\x04user\x18\x03 \x01(\tR\x04user\x12#\n\rvalidate_only\x18\x04 \x01(\x08R\x0cvalidateOnly\x12\x38\n\x05state\x18\x05 \x01(\x0e\x32\".sfumato_mesh.v1.Preparation.StateR\x05state\x12\x43\n\x0f\x64\x61taset_version\x18\x06 \x01(\x0b\x32\x1a.sfumato.v1.DatasetVersionR\x0e\x64\x61tasetVersion\x12\x1a\n\x08problems\x18\x07 \x03(\tR\x08problems\x12;\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x35\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\"g\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x11\n\rSTATE_REFUSED\x10\x03\x12\x13\n\x0fSTATE_CANCELLED\x10\x04\"\xb2\x01\n\x18\x43reatePreparationRequest\x12@\n\x07\x64\x61taset\x18\x01 \x01(\tB&\xbaH#r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$R\x07\x64\x61taset\x12/\n\x0epreparation_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\rpreparationId\x12#\n\rvalidate_only\x18\x03 \x01(\x08R\x0cvalidateOnly\"[\n\x19\x43reatePreparationResponse\x12>\n\x0bpreparation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.PreparationR\x0bpreparation\"H\n\x15GetPreparationRequest\x12/\n\x0epreparation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\rpreparationId\"X\n\x16GetPreparationResponse\x12>\n\x0bpreparation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.PreparationR\x0bpreparation\"h\n\x17ListPreparationsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\"\x84\x01\n\x18ListPreparationsResponse\x12@\n\x0cpreparations\x18\x01 \x03(\x0b\x32\x1c.sfumato_mesh.v1.PreparationR\x0cpreparations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb7\x01\n\x15\x45ndPreparationRequest\x12/\n\x0epreparation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\rpreparationId\x12\x46\n\x05state\x18\x02 \x01(\x0e\x32\".sfumato_mesh.v1.Preparation.StateB\x0c\xbaH\t\x82\x01\x06\x18\x02\x18\x03\x18\x04R\x05state\x12%\n\x08problems\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07R\x08problems\"X\n\x16\x45ndPreparationResponse\x12>\n\x0bpreparation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.PreparationR\x0bpreparation\"K\n\x18\x44\x65letePreparationRequest\x12/\n\x0epreparation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\rpreparationId\"\x1b\n\x19\x44\x65letePreparationResponse2\xfd\x05\n\x0e\x43\x61talogService\x12l\n\x10GetDatasetRecord\x12(.sfumato_mesh.v1.GetDatasetRecordRequest\x1a).sfumato_mesh.v1.GetDatasetRecordResponse\"\x03\x90\x02\x01\x12]\n\x0bResolveUser\x12#.sfumato_mesh.v1.ResolveUserRequest\x1a$.sfumato_mesh.v1.ResolveUserResponse\"\x03\x90\x02\x01\x12o\n\x11\x43reatePreparation\x12).sfumato_mesh.v1.CreatePreparationRequest\x1a*.sfumato_mesh.v1.CreatePreparationResponse\"\x03\x90\x02\x02\x12\x66\n\x0eGetPreparation\x12&.sfumato_mesh.v1.GetPreparationRequest\x1a\'.sfumato_mesh.v1.GetPreparationResponse\"\x03\x90\x02\x01\x12l\n\x10ListPreparations\x12(.sfumato_mesh.v1.ListPreparationsRequest\x1a).sfumato_mesh.v1.ListPreparationsResponse\"\x03\x90\x02\x01\x12\x66\n\x0e\x45ndPreparation\x12&.sfumato_mesh.v1.EndPreparationRequest\x1a\'.sfumato_mesh.v1.EndPreparationResponse\"\x03\x90\x02\x02\x12o\n\x11\x44\x65letePreparation\x12).sfumato_mesh.v1.DeletePreparationRequest\x1a*.sfumato_mesh.v1.DeletePreparationResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -80,39 +80,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CATALOGSERVICE'].methods_by_name['DeletePreparation']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['DeletePreparation']._serialized_options = b'\220\002\002'
   _globals['_DATASETRECORD']._serialized_start=225
-  _globals['_DATASETRECORD']._serialized_end=433
-  _globals['_GETDATASETRECORDREQUEST']._serialized_start=436
-  _globals['_GETDATASETRECORDREQUEST']._serialized_end=625
-  _globals['_GETDATASETRECORDRESPONSE']._serialized_start=627
-  _globals['_GETDATASETRECORDRESPONSE']._serialized_end=709
-  _globals['_RESOLVEUSERREQUEST']._serialized_start=711
-  _globals['_RESOLVEUSERREQUEST']._serialized_end=805
-  _globals['_RESOLVEUSERRESPONSE']._serialized_start=807
-  _globals['_RESOLVEUSERRESPONSE']._serialized_end=915
-  _globals['_PREPARATION']._serialized_start=918
-  _globals['_PREPARATION']._serialized_end=1450
-  _globals['_PREPARATION_STATE']._serialized_start=1347
-  _globals['_PREPARATION_STATE']._serialized_end=1450
-  _globals['_CREATEPREPARATIONREQUEST']._serialized_start=1453
-  _globals['_CREATEPREPARATIONREQUEST']._serialized_end=1631
-  _globals['_CREATEPREPARATIONRESPONSE']._serialized_start=1633
-  _globals['_CREATEPREPARATIONRESPONSE']._serialized_end=1724
-  _globals['_GETPREPARATIONREQUEST']._serialized_start=1726
-  _globals['_GETPREPARATIONREQUEST']._serialized_end=1798
-  _globals['_GETPREPARATIONRESPONSE']._serialized_start=1800
-  _globals['_GETPREPARATIONRESPONSE']._serialized_end=1888
-  _globals['_LISTPREPARATIONSREQUEST']._serialized_start=1890
-  _globals['_LISTPREPARATIONSREQUEST']._serialized_end=1994
-  _globals['_LISTPREPARATIONSRESPONSE']._serialized_start=1997
-  _globals['_LISTPREPARATIONSRESPONSE']._serialized_end=2129
-  _globals['_ENDPREPARATIONREQUEST']._serialized_start=2132
-  _globals['_ENDPREPARATIONREQUEST']._serialized_end=2315
-  _globals['_ENDPREPARATIONRESPONSE']._serialized_start=2317
-  _globals['_ENDPREPARATIONRESPONSE']._serialized_end=2405
-  _globals['_DELETEPREPARATIONREQUEST']._serialized_start=2407
-  _globals['_DELETEPREPARATIONREQUEST']._serialized_end=2482
-  _globals['_DELETEPREPARATIONRESPONSE']._serialized_start=2484
-  _globals['_DELETEPREPARATIONRESPONSE']._serialized_end=2511
-  _globals['_CATALOGSERVICE']._serialized_start=2514
-  _globals['_CATALOGSERVICE']._serialized_end=3279
+  _globals['_DATASETRECORD']._serialized_end=459
+  _globals['_GETDATASETRECORDREQUEST']._serialized_start=462
+  _globals['_GETDATASETRECORDREQUEST']._serialized_end=673
+  _globals['_GETDATASETRECORDRESPONSE']._serialized_start=675
+  _globals['_GETDATASETRECORDRESPONSE']._serialized_end=757
+  _globals['_RESOLVEUSERREQUEST']._serialized_start=759
+  _globals['_RESOLVEUSERREQUEST']._serialized_end=853
+  _globals['_RESOLVEUSERRESPONSE']._serialized_start=855
+  _globals['_RESOLVEUSERRESPONSE']._serialized_end=963
+  _globals['_PREPARATION']._serialized_start=966
+  _globals['_PREPARATION']._serialized_end=1498
+  _globals['_PREPARATION_STATE']._serialized_start=1395
+  _globals['_PREPARATION_STATE']._serialized_end=1498
+  _globals['_CREATEPREPARATIONREQUEST']._serialized_start=1501
+  _globals['_CREATEPREPARATIONREQUEST']._serialized_end=1679
+  _globals['_CREATEPREPARATIONRESPONSE']._serialized_start=1681
+  _globals['_CREATEPREPARATIONRESPONSE']._serialized_end=1772
+  _globals['_GETPREPARATIONREQUEST']._serialized_start=1774
+  _globals['_GETPREPARATIONREQUEST']._serialized_end=1846
+  _globals['_GETPREPARATIONRESPONSE']._serialized_start=1848
+  _globals['_GETPREPARATIONRESPONSE']._serialized_end=1936
+  _globals['_LISTPREPARATIONSREQUEST']._serialized_start=1938
+  _globals['_LISTPREPARATIONSREQUEST']._serialized_end=2042
+  _globals['_LISTPREPARATIONSRESPONSE']._serialized_start=2045
+  _globals['_LISTPREPARATIONSRESPONSE']._serialized_end=2177
+  _globals['_ENDPREPARATIONREQUEST']._serialized_start=2180
+  _globals['_ENDPREPARATIONREQUEST']._serialized_end=2363
+  _globals['_ENDPREPARATIONRESPONSE']._serialized_start=2365
+  _globals['_ENDPREPARATIONRESPONSE']._serialized_end=2453
+  _globals['_DELETEPREPARATIONREQUEST']._serialized_start=2455
+  _globals['_DELETEPREPARATIONREQUEST']._serialized_end=2530
+  _globals['_DELETEPREPARATIONRESPONSE']._serialized_start=2532
+  _globals['_DELETEPREPARATIONRESPONSE']._serialized_end=2559
+  _globals['_CATALOGSERVICE']._serialized_start=2562
+  _globals['_CATALOGSERVICE']._serialized_end=3327
 # @@protoc_insertion_point(module_scope)

@@ -68,35 +68,3 @@ def add_DataServiceServicer_to_server(servicer, server):
     server.add_generic_rpc_handlers((generic_handler,))
     server.add_registered_method_handlers('sfumato_mesh.v1.DataService', rpc_method_handlers)
 
-
- # This class is part of an EXPERIMENTAL API.
-class DataService(object):
-    """DataService makes data versions ready. Served by the executor's front, for the gateway.
-    """
-
-    @staticmethod
-    def PrepareVersion(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.DataService/PrepareVersion',
-            sfumato__mesh_dot_v1_dot_data__service__pb2.PrepareVersionRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_data__service__pb2.PrepareVersionResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)

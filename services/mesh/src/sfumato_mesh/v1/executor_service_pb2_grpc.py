@@ -41,10 +41,10 @@ class ExecutorServiceStub(object):
                 request_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.QuoteRequest.SerializeToString,
                 response_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.QuoteResponse.FromString,
                 _registered_method=True)
-        self.CheckAccepting = channel.unary_unary(
-                '/sfumato_mesh.v1.ExecutorService/CheckAccepting',
-                request_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.CheckAcceptingRequest.SerializeToString,
-                response_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.CheckAcceptingResponse.FromString,
+        self.FindBase = channel.unary_unary(
+                '/sfumato_mesh.v1.ExecutorService/FindBase',
+                request_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.FindBaseRequest.SerializeToString,
+                response_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.FindBaseResponse.FromString,
                 _registered_method=True)
         self.Submit = channel.unary_unary(
                 '/sfumato_mesh.v1.ExecutorService/Submit',
@@ -60,6 +60,11 @@ class ExecutorServiceStub(object):
                 '/sfumato_mesh.v1.ExecutorService/RaiseMark',
                 request_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.RaiseMarkRequest.SerializeToString,
                 response_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.RaiseMarkResponse.FromString,
+                _registered_method=True)
+        self.GetMark = channel.unary_unary(
+                '/sfumato_mesh.v1.ExecutorService/GetMark',
+                request_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.GetMarkRequest.SerializeToString,
+                response_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.GetMarkResponse.FromString,
                 _registered_method=True)
         self.RunDummy = channel.unary_stream(
                 '/sfumato_mesh.v1.ExecutorService/RunDummy',
@@ -81,9 +86,9 @@ class ExecutorServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CheckAccepting(self, request, context):
-        """CheckAccepting tells whether tasks of a population are taken: queue and store are there, and the chain contains its
-        mark. Asked before anything is written; refused with NOT_ACCEPTING or LEDGER_BEHIND.
+    def FindBase(self, request, context):
+        """FindBase tells which of some answered queries answers a task, if it is a narrower question: proved from the plans,
+        and as exact as the task would pay for. Reads no release.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,6 +117,13 @@ class ExecutorServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetMark(self, request, context):
+        """GetMark tells the highest position of a population that was told to anybody: what a restored chain must contain.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RunDummy(self, request, context):
         """RunDummy executes a task on made-up rows.
         """
@@ -127,10 +139,10 @@ def add_ExecutorServiceServicer_to_server(servicer, server):
                     request_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.QuoteRequest.FromString,
                     response_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.QuoteResponse.SerializeToString,
             ),
-            'CheckAccepting': grpc.unary_unary_rpc_method_handler(
-                    servicer.CheckAccepting,
-                    request_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.CheckAcceptingRequest.FromString,
-                    response_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.CheckAcceptingResponse.SerializeToString,
+            'FindBase': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindBase,
+                    request_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.FindBaseRequest.FromString,
+                    response_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.FindBaseResponse.SerializeToString,
             ),
             'Submit': grpc.unary_unary_rpc_method_handler(
                     servicer.Submit,
@@ -147,6 +159,11 @@ def add_ExecutorServiceServicer_to_server(servicer, server):
                     request_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.RaiseMarkRequest.FromString,
                     response_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.RaiseMarkResponse.SerializeToString,
             ),
+            'GetMark': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMark,
+                    request_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.GetMarkRequest.FromString,
+                    response_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.GetMarkResponse.SerializeToString,
+            ),
             'RunDummy': grpc.unary_stream_rpc_method_handler(
                     servicer.RunDummy,
                     request_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.RunDummyRequest.FromString,
@@ -158,171 +175,3 @@ def add_ExecutorServiceServicer_to_server(servicer, server):
     server.add_generic_rpc_handlers((generic_handler,))
     server.add_registered_method_handlers('sfumato_mesh.v1.ExecutorService', rpc_method_handlers)
 
-
- # This class is part of an EXPERIMENTAL API.
-class ExecutorService(object):
-    """ExecutorService fronts plan compiler, queue and release store. The front has no data credentials; workers have. For
-    the gateway.
-    """
-
-    @staticmethod
-    def Quote(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.ExecutorService/Quote',
-            sfumato__mesh_dot_v1_dot_executor__service__pb2.QuoteRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_executor__service__pb2.QuoteResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def CheckAccepting(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.ExecutorService/CheckAccepting',
-            sfumato__mesh_dot_v1_dot_executor__service__pb2.CheckAcceptingRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_executor__service__pb2.CheckAcceptingResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def Submit(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.ExecutorService/Submit',
-            sfumato__mesh_dot_v1_dot_executor__service__pb2.SubmitRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_executor__service__pb2.SubmitResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ReadRelease(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/sfumato_mesh.v1.ExecutorService/ReadRelease',
-            sfumato__mesh_dot_v1_dot_executor__service__pb2.ReadReleaseRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_executor__service__pb2.ReadReleaseResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def RaiseMark(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.ExecutorService/RaiseMark',
-            sfumato__mesh_dot_v1_dot_executor__service__pb2.RaiseMarkRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_executor__service__pb2.RaiseMarkResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def RunDummy(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/sfumato_mesh.v1.ExecutorService/RunDummy',
-            sfumato__mesh_dot_v1_dot_executor__service__pb2.RunDummyRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_executor__service__pb2.RunDummyResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)

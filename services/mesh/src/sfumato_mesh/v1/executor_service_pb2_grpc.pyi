@@ -39,9 +39,9 @@ class ExecutorServiceStub:
     """Quote compiles a task against the public metadata in the request and prices it. Reads nothing else, and knows
     nothing of scopes: that is PreviewQuery.
     """
-    CheckAccepting: _grpc.UnaryUnaryMultiCallable[_executor_service_pb2.CheckAcceptingRequest, _executor_service_pb2.CheckAcceptingResponse]
-    """CheckAccepting tells whether tasks of a population are taken: queue and store are there, and the chain contains its
-    mark. Asked before anything is written; refused with NOT_ACCEPTING or LEDGER_BEHIND.
+    FindBase: _grpc.UnaryUnaryMultiCallable[_executor_service_pb2.FindBaseRequest, _executor_service_pb2.FindBaseResponse]
+    """FindBase tells which of some answered queries answers a task, if it is a narrower question: proved from the plans,
+    and as exact as the task would pay for. Reads no release.
     """
     Submit: _grpc.UnaryUnaryMultiCallable[_executor_service_pb2.SubmitRequest, _executor_service_pb2.SubmitResponse]
     """Submit queues an open query. A failure may be ignored: the settler queues it again."""
@@ -53,6 +53,8 @@ class ExecutorServiceStub:
     """RaiseMark keeps the highest position of a population that was told to anybody, in the release store. Called before
     anything leaves that names a position; never lowered.
     """
+    GetMark: _grpc.UnaryUnaryMultiCallable[_executor_service_pb2.GetMarkRequest, _executor_service_pb2.GetMarkResponse]
+    """GetMark tells the highest position of a population that was told to anybody: what a restored chain must contain."""
     RunDummy: _grpc.UnaryStreamMultiCallable[_executor_service_pb2.RunDummyRequest, _executor_service_pb2.RunDummyResponse]
     """RunDummy executes a task on made-up rows."""
 
@@ -67,9 +69,9 @@ class ExecutorServiceAsyncStub(ExecutorServiceStub):
     """Quote compiles a task against the public metadata in the request and prices it. Reads nothing else, and knows
     nothing of scopes: that is PreviewQuery.
     """
-    CheckAccepting: _aio.UnaryUnaryMultiCallable[_executor_service_pb2.CheckAcceptingRequest, _executor_service_pb2.CheckAcceptingResponse]  # type: ignore[assignment]
-    """CheckAccepting tells whether tasks of a population are taken: queue and store are there, and the chain contains its
-    mark. Asked before anything is written; refused with NOT_ACCEPTING or LEDGER_BEHIND.
+    FindBase: _aio.UnaryUnaryMultiCallable[_executor_service_pb2.FindBaseRequest, _executor_service_pb2.FindBaseResponse]  # type: ignore[assignment]
+    """FindBase tells which of some answered queries answers a task, if it is a narrower question: proved from the plans,
+    and as exact as the task would pay for. Reads no release.
     """
     Submit: _aio.UnaryUnaryMultiCallable[_executor_service_pb2.SubmitRequest, _executor_service_pb2.SubmitResponse]  # type: ignore[assignment]
     """Submit queues an open query. A failure may be ignored: the settler queues it again."""
@@ -81,6 +83,8 @@ class ExecutorServiceAsyncStub(ExecutorServiceStub):
     """RaiseMark keeps the highest position of a population that was told to anybody, in the release store. Called before
     anything leaves that names a position; never lowered.
     """
+    GetMark: _aio.UnaryUnaryMultiCallable[_executor_service_pb2.GetMarkRequest, _executor_service_pb2.GetMarkResponse]  # type: ignore[assignment]
+    """GetMark tells the highest position of a population that was told to anybody: what a restored chain must contain."""
     RunDummy: _aio.UnaryStreamMultiCallable[_executor_service_pb2.RunDummyRequest, _executor_service_pb2.RunDummyResponse]  # type: ignore[assignment]
     """RunDummy executes a task on made-up rows."""
 
@@ -100,13 +104,13 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def CheckAccepting(
+    def FindBase(
         self,
-        request: _executor_service_pb2.CheckAcceptingRequest,
+        request: _executor_service_pb2.FindBaseRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_executor_service_pb2.CheckAcceptingResponse, _abc.Awaitable[_executor_service_pb2.CheckAcceptingResponse]]:
-        """CheckAccepting tells whether tasks of a population are taken: queue and store are there, and the chain contains its
-        mark. Asked before anything is written; refused with NOT_ACCEPTING or LEDGER_BEHIND.
+    ) -> _typing.Union[_executor_service_pb2.FindBaseResponse, _abc.Awaitable[_executor_service_pb2.FindBaseResponse]]:
+        """FindBase tells which of some answered queries answers a task, if it is a narrower question: proved from the plans,
+        and as exact as the task would pay for. Reads no release.
         """
 
     @_abc_1.abstractmethod
@@ -136,6 +140,14 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         """RaiseMark keeps the highest position of a population that was told to anybody, in the release store. Called before
         anything leaves that names a position; never lowered.
         """
+
+    @_abc_1.abstractmethod
+    def GetMark(
+        self,
+        request: _executor_service_pb2.GetMarkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_executor_service_pb2.GetMarkResponse, _abc.Awaitable[_executor_service_pb2.GetMarkResponse]]:
+        """GetMark tells the highest position of a population that was told to anybody: what a restored chain must contain."""
 
     @_abc_1.abstractmethod
     def RunDummy(

@@ -28,7 +28,7 @@ from sfumato.v1 import charge_pb2 as sfumato_dot_v1_dot_charge__pb2
 from sfumato_mesh.v1 import task_pb2 as sfumato__mesh_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!sfumato_mesh/v1/query_price.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17sfumato/v1/charge.proto\x1a\x1asfumato_mesh/v1/task.proto\"\xa1\x03\n\nQueryPrice\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12\x31\n\x04task\x18\x02 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12(\n\x0bplan_digest\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h R\nplanDigest\x12\x32\n\x06\x63harge\x18\x04 \x01(\x0b\x32\x12.sfumato.v1.ChargeB\x06\xbaH\x03\xc8\x01\x01R\x06\x63harge\x12M\n\x08\x64\x61tasets\x18\x05 \x03(\tB1\xbaH.\x92\x01+\x08\x01\x10\x10\x18\x01\"#r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$R\x08\x64\x61tasets\x12\x14\n\x05\x66resh\x18\x06 \x01(\x08R\x05\x66resh\x12P\n\rgive_up_after\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\x08\"\x04\x08\x80\xf5$*\x00\xc8\x01\x01R\x0bgiveUpAfter\x12&\n\x08versions\x18\x08 \x03(\x03\x42\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10R\x08versionsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!sfumato_mesh/v1/query_price.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17sfumato/v1/charge.proto\x1a\x1asfumato_mesh/v1/task.proto\"\xc5\x04\n\nQueryPrice\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12\x31\n\x04task\x18\x02 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12(\n\x0bplan_digest\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h R\nplanDigest\x12\x32\n\x06\x63harge\x18\x04 \x01(\x0b\x32\x12.sfumato.v1.ChargeB\x06\xbaH\x03\xc8\x01\x01R\x06\x63harge\x12M\n\x08\x64\x61tasets\x18\x05 \x03(\tB1\xbaH.\x92\x01+\x08\x01\x10\x10\x18\x01\"#r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$R\x08\x64\x61tasets\x12\x14\n\x05\x66resh\x18\x06 \x01(\x08R\x05\x66resh\x12P\n\rgive_up_after\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\x08\"\x04\x08\x80\xf5$*\x00\xc8\x01\x01R\x0bgiveUpAfter\x12&\n\x08versions\x18\x08 \x03(\x03\x42\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10R\x08versions\x12p\n\rfamily_digest\x18\t \x01(\x0c\x42K\xbaHH\xba\x01\x45\n\x19query_price.family_digest\x12\x11\x33\x32 bytes, or none\x1a\x15size(this) in [0, 32]R\x0c\x66\x61milyDigest\x12\x1c\n\tderivable\x18\n \x01(\x08R\tderivable\x12\x12\n\x04\x62\x61se\x18\x0b \x01(\x08R\x04\x62\x61seb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,6 +49,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYPRICE'].fields_by_name['give_up_after']._serialized_options = b'\272H\016\252\001\010\"\004\010\200\365$*\000\310\001\001'
   _globals['_QUERYPRICE'].fields_by_name['versions']._loaded_options = None
   _globals['_QUERYPRICE'].fields_by_name['versions']._serialized_options = b'\272H\007\222\001\004\010\001\020\020'
+  _globals['_QUERYPRICE'].fields_by_name['family_digest']._loaded_options = None
+  _globals['_QUERYPRICE'].fields_by_name['family_digest']._serialized_options = b'\272HH\272\001E\n\031query_price.family_digest\022\02132 bytes, or none\032\025size(this) in [0, 32]'
   _globals['_QUERYPRICE']._serialized_start=169
-  _globals['_QUERYPRICE']._serialized_end=586
+  _globals['_QUERYPRICE']._serialized_end=750
 # @@protoc_insertion_point(module_scope)

@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from sfumato.v1 import query_pb2 as sfumato_dot_v1_dot_query__pb2
+from sfumato.v1 import scope_pb2 as sfumato_dot_v1_dot_scope__pb2
 from sfumato_mesh.v1 import reservation_pb2 as sfumato__mesh_dot_v1_dot_reservation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)sfumato_mesh/v1/reservation_service.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16sfumato/v1/query.proto\x1a!sfumato_mesh/v1/reservation.proto\"<\n\x15GetReservationRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\"X\n\x16GetReservationResponse\x12>\n\x0breservation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.ReservationR\x0breservation\">\n\x17WatchReservationRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\"Z\n\x18WatchReservationResponse\x12>\n\x0breservation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.ReservationR\x0breservation\"\xb6\x01\n\x1bListOpenReservationsRequest\x12H\n\x12\x63reate_before_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x10\x63reateBeforeTime\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\"\x88\x01\n\x1cListOpenReservationsResponse\x12@\n\x0creservations\x18\x01 \x03(\x0b\x32\x1c.sfumato_mesh.v1.ReservationR\x0creservations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xff\x04\n\x17ListReservationsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\x12\x43\n\x07\x64\x61taset\x18\x03 \x01(\tB)\xbaH&r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07\x64\x61taset\x12\x43\n\x07project\x18\x04 \x01(\tB)\xbaH&r!2\x1f^projects/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07project\x12@\n\x07\x61nalyst\x18\x05 \x01(\tB&\xbaH#r\x1e\x32\x1c^users/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07\x61nalyst\x12\x44\n\x06states\x18\x06 \x03(\x0e\x32\x17.sfumato.v1.Query.StateB\x13\xbaH\x10\x92\x01\r\x10\x08\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00R\x06states\x12V\n\x06labels\x18\x07 \x03(\x0b\x32\x34.sfumato_mesh.v1.ListReservationsRequest.LabelsEntryB\x08\xbaH\x05\x9a\x01\x02\x10\x10R\x06labels\x12\x39\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\x84\x01\n\x18ListReservationsResponse\x12@\n\x0creservations\x18\x01 \x03(\x0b\x32\x1c.sfumato_mesh.v1.ReservationR\x0creservations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xd4\x03\n\x12ReservationService\x12\x66\n\x0eGetReservation\x12&.sfumato_mesh.v1.GetReservationRequest\x1a\'.sfumato_mesh.v1.GetReservationResponse\"\x03\x90\x02\x01\x12n\n\x10WatchReservation\x12(.sfumato_mesh.v1.WatchReservationRequest\x1a).sfumato_mesh.v1.WatchReservationResponse\"\x03\x90\x02\x01\x30\x01\x12x\n\x14ListOpenReservations\x12,.sfumato_mesh.v1.ListOpenReservationsRequest\x1a-.sfumato_mesh.v1.ListOpenReservationsResponse\"\x03\x90\x02\x01\x12l\n\x10ListReservations\x12(.sfumato_mesh.v1.ListReservationsRequest\x1a).sfumato_mesh.v1.ListReservationsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)sfumato_mesh/v1/reservation_service.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16sfumato/v1/query.proto\x1a\x16sfumato/v1/scope.proto\x1a!sfumato_mesh/v1/reservation.proto\"Y\n\x15GetReservationRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12\x1b\n\twith_left\x18\x02 \x01(\x08R\x08withLeft\"\x84\x01\n\x16GetReservationResponse\x12>\n\x0breservation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.ReservationR\x0breservation\x12*\n\x04left\x18\x02 \x03(\x0b\x32\x16.sfumato.v1.ScopePriceR\x04left\"]\n\x17WatchReservationRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12\x1d\n\nknown_open\x18\x02 \x01(\x08R\tknownOpen\"\x86\x01\n\x18WatchReservationResponse\x12>\n\x0breservation\x18\x01 \x01(\x0b\x32\x1c.sfumato_mesh.v1.ReservationR\x0breservation\x12*\n\x04left\x18\x02 \x03(\x0b\x32\x16.sfumato.v1.ScopePriceR\x04left\"\xb6\x01\n\x1bListOpenReservationsRequest\x12H\n\x12\x63reate_before_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x10\x63reateBeforeTime\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\"\x88\x01\n\x1cListOpenReservationsResponse\x12@\n\x0creservations\x18\x01 \x03(\x0b\x32\x1c.sfumato_mesh.v1.ReservationR\x0creservations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xff\x04\n\x17ListReservationsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\x12\x43\n\x07\x64\x61taset\x18\x03 \x01(\tB)\xbaH&r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07\x64\x61taset\x12\x43\n\x07project\x18\x04 \x01(\tB)\xbaH&r!2\x1f^projects/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07project\x12@\n\x07\x61nalyst\x18\x05 \x01(\tB&\xbaH#r\x1e\x32\x1c^users/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07\x61nalyst\x12\x44\n\x06states\x18\x06 \x03(\x0e\x32\x17.sfumato.v1.Query.StateB\x13\xbaH\x10\x92\x01\r\x10\x08\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00R\x06states\x12V\n\x06labels\x18\x07 \x03(\x0b\x32\x34.sfumato_mesh.v1.ListReservationsRequest.LabelsEntryB\x08\xbaH\x05\x9a\x01\x02\x10\x10R\x06labels\x12\x39\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\x84\x01\n\x18ListReservationsResponse\x12@\n\x0creservations\x18\x01 \x03(\x0b\x32\x1c.sfumato_mesh.v1.ReservationR\x0creservations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xd4\x03\n\x12ReservationService\x12\x66\n\x0eGetReservation\x12&.sfumato_mesh.v1.GetReservationRequest\x1a\'.sfumato_mesh.v1.GetReservationResponse\"\x03\x90\x02\x01\x12n\n\x10WatchReservation\x12(.sfumato_mesh.v1.WatchReservationRequest\x1a).sfumato_mesh.v1.WatchReservationResponse\"\x03\x90\x02\x01\x30\x01\x12x\n\x14ListOpenReservations\x12,.sfumato_mesh.v1.ListOpenReservationsRequest\x1a-.sfumato_mesh.v1.ListOpenReservationsResponse\"\x03\x90\x02\x01\x12l\n\x10ListReservations\x12(.sfumato_mesh.v1.ListReservationsRequest\x1a).sfumato_mesh.v1.ListReservationsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -67,24 +68,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESERVATIONSERVICE'].methods_by_name['ListOpenReservations']._serialized_options = b'\220\002\001'
   _globals['_RESERVATIONSERVICE'].methods_by_name['ListReservations']._loaded_options = None
   _globals['_RESERVATIONSERVICE'].methods_by_name['ListReservations']._serialized_options = b'\220\002\001'
-  _globals['_GETRESERVATIONREQUEST']._serialized_start=183
-  _globals['_GETRESERVATIONREQUEST']._serialized_end=243
-  _globals['_GETRESERVATIONRESPONSE']._serialized_start=245
-  _globals['_GETRESERVATIONRESPONSE']._serialized_end=333
-  _globals['_WATCHRESERVATIONREQUEST']._serialized_start=335
-  _globals['_WATCHRESERVATIONREQUEST']._serialized_end=397
-  _globals['_WATCHRESERVATIONRESPONSE']._serialized_start=399
-  _globals['_WATCHRESERVATIONRESPONSE']._serialized_end=489
-  _globals['_LISTOPENRESERVATIONSREQUEST']._serialized_start=492
-  _globals['_LISTOPENRESERVATIONSREQUEST']._serialized_end=674
-  _globals['_LISTOPENRESERVATIONSRESPONSE']._serialized_start=677
-  _globals['_LISTOPENRESERVATIONSRESPONSE']._serialized_end=813
-  _globals['_LISTRESERVATIONSREQUEST']._serialized_start=816
-  _globals['_LISTRESERVATIONSREQUEST']._serialized_end=1455
-  _globals['_LISTRESERVATIONSREQUEST_LABELSENTRY']._serialized_start=1398
-  _globals['_LISTRESERVATIONSREQUEST_LABELSENTRY']._serialized_end=1455
-  _globals['_LISTRESERVATIONSRESPONSE']._serialized_start=1458
-  _globals['_LISTRESERVATIONSRESPONSE']._serialized_end=1590
-  _globals['_RESERVATIONSERVICE']._serialized_start=1593
-  _globals['_RESERVATIONSERVICE']._serialized_end=2061
+  _globals['_GETRESERVATIONREQUEST']._serialized_start=207
+  _globals['_GETRESERVATIONREQUEST']._serialized_end=296
+  _globals['_GETRESERVATIONRESPONSE']._serialized_start=299
+  _globals['_GETRESERVATIONRESPONSE']._serialized_end=431
+  _globals['_WATCHRESERVATIONREQUEST']._serialized_start=433
+  _globals['_WATCHRESERVATIONREQUEST']._serialized_end=526
+  _globals['_WATCHRESERVATIONRESPONSE']._serialized_start=529
+  _globals['_WATCHRESERVATIONRESPONSE']._serialized_end=663
+  _globals['_LISTOPENRESERVATIONSREQUEST']._serialized_start=666
+  _globals['_LISTOPENRESERVATIONSREQUEST']._serialized_end=848
+  _globals['_LISTOPENRESERVATIONSRESPONSE']._serialized_start=851
+  _globals['_LISTOPENRESERVATIONSRESPONSE']._serialized_end=987
+  _globals['_LISTRESERVATIONSREQUEST']._serialized_start=990
+  _globals['_LISTRESERVATIONSREQUEST']._serialized_end=1629
+  _globals['_LISTRESERVATIONSREQUEST_LABELSENTRY']._serialized_start=1572
+  _globals['_LISTRESERVATIONSREQUEST_LABELSENTRY']._serialized_end=1629
+  _globals['_LISTRESERVATIONSRESPONSE']._serialized_start=1632
+  _globals['_LISTRESERVATIONSRESPONSE']._serialized_end=1764
+  _globals['_RESERVATIONSERVICE']._serialized_start=1767
+  _globals['_RESERVATIONSERVICE']._serialized_end=2235
 # @@protoc_insertion_point(module_scope)

@@ -70,7 +70,8 @@ class ReservationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchReservation(self, request, context):
-        """WatchReservation sends the reservation at once and again when it has its terminal, which ends the stream. Gateway.
+        """WatchReservation sends the reservation at once (unless it is known) and again when it has its terminal, which ends
+        the stream. Gateway.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,116 +121,3 @@ def add_ReservationServiceServicer_to_server(servicer, server):
     server.add_generic_rpc_handlers((generic_handler,))
     server.add_registered_method_handlers('sfumato_mesh.v1.ReservationService', rpc_method_handlers)
 
-
- # This class is part of an EXPERIMENTAL API.
-class ReservationService(object):
-    """ReservationService reads what was paid for. For gateway and executor; served by the accountant.
-    """
-
-    @staticmethod
-    def GetReservation(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.ReservationService/GetReservation',
-            sfumato__mesh_dot_v1_dot_reservation__service__pb2.GetReservationRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_reservation__service__pb2.GetReservationResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def WatchReservation(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/sfumato_mesh.v1.ReservationService/WatchReservation',
-            sfumato__mesh_dot_v1_dot_reservation__service__pb2.WatchReservationRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_reservation__service__pb2.WatchReservationResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListOpenReservations(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.ReservationService/ListOpenReservations',
-            sfumato__mesh_dot_v1_dot_reservation__service__pb2.ListOpenReservationsRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_reservation__service__pb2.ListOpenReservationsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListReservations(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/sfumato_mesh.v1.ReservationService/ListReservations',
-            sfumato__mesh_dot_v1_dot_reservation__service__pb2.ListReservationsRequest.SerializeToString,
-            sfumato__mesh_dot_v1_dot_reservation__service__pb2.ListReservationsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)

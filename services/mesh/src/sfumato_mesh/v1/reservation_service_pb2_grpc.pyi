@@ -38,7 +38,9 @@ class ReservationServiceStub:
     that user may see (else ACCESS_DENIED); without, any. Gateway, executor.
     """
     WatchReservation: _grpc.UnaryStreamMultiCallable[_reservation_service_pb2.WatchReservationRequest, _reservation_service_pb2.WatchReservationResponse]
-    """WatchReservation sends the reservation at once and again when it has its terminal, which ends the stream. Gateway."""
+    """WatchReservation sends the reservation at once (unless it is known) and again when it has its terminal, which ends
+    the stream. Gateway.
+    """
     ListOpenReservations: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ListOpenReservationsRequest, _reservation_service_pb2.ListOpenReservationsResponse]
     """ListOpenReservations is the settler's work list, oldest first. Executor's front. Not for the sweeper, which deletes
     only on the terminal that GetReservation shows.
@@ -56,7 +58,9 @@ class ReservationServiceAsyncStub(ReservationServiceStub):
     that user may see (else ACCESS_DENIED); without, any. Gateway, executor.
     """
     WatchReservation: _aio.UnaryStreamMultiCallable[_reservation_service_pb2.WatchReservationRequest, _reservation_service_pb2.WatchReservationResponse]  # type: ignore[assignment]
-    """WatchReservation sends the reservation at once and again when it has its terminal, which ends the stream. Gateway."""
+    """WatchReservation sends the reservation at once (unless it is known) and again when it has its terminal, which ends
+    the stream. Gateway.
+    """
     ListOpenReservations: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ListOpenReservationsRequest, _reservation_service_pb2.ListOpenReservationsResponse]  # type: ignore[assignment]
     """ListOpenReservations is the settler's work list, oldest first. Executor's front. Not for the sweeper, which deletes
     only on the terminal that GetReservation shows.
@@ -83,7 +87,9 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reservation_service_pb2.WatchReservationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_reservation_service_pb2.WatchReservationResponse], _abc.AsyncIterator[_reservation_service_pb2.WatchReservationResponse]]:
-        """WatchReservation sends the reservation at once and again when it has its terminal, which ends the stream. Gateway."""
+        """WatchReservation sends the reservation at once (unless it is known) and again when it has its terminal, which ends
+        the stream. Gateway.
+        """
 
     @_abc_1.abstractmethod
     def ListOpenReservations(
