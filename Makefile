@@ -5,7 +5,7 @@ TOOLS := $(CURDIR)/build/tools
 export PATH := $(CURDIR)/.venv/bin:$(PATH):$(TOOLS)/bin
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: setup proto lint test test-embedded services services-down bench demo up release clean
+.PHONY: setup proto lint test test-embedded services services-down mesh-up mesh-down test-mesh crash bench demo up release clean
 
 setup: .venv/.synced
 
@@ -29,13 +29,28 @@ test: setup services ## every suite, the real servers included
 	@set -a; . build/services/env; set +a; $(PYTEST) tests
 
 test-embedded: setup ## the suites that need no server
-	$(PYTEST) tests -m "not servers"
+	$(PYTEST) tests -m "not servers and not cluster"
 
-services: setup      ## MinIO, a MongoDB-compatible server and RabbitMQ on loopback
+services: setup      ## MinIO, a MongoDB-compatible server, RabbitMQ and Redis on loopback
 	@.venv/bin/python scripts/services up
 
 services-down: setup
 	@.venv/bin/python scripts/services down
+
+mesh-up: services    ## every service in a process of its own, on those servers; build/mesh/env says how to reach it
+	@.venv/bin/python scripts/mesh up
+
+mesh-down: setup     ## drain it and stop it; what it keeps stays
+	@.venv/bin/python scripts/mesh down
+
+test-mesh: services  ## the demo and the end-to-end suite on a fresh mesh of processes
+	@.venv/bin/python scripts/mesh up --state-dir build/mesh-test
+	@set -a; . build/mesh-test/env; set +a; \
+	  .venv/bin/sfumato demo && $(PYTEST) tests/e2e -m "not servers"; status=$$?; \
+	  .venv/bin/python scripts/mesh erase --state-dir build/mesh-test; exit $$status
+
+crash: setup services ## every death at every step, on every broker, and long walks of the model
+	@set -a; . build/services/env; set +a; SFUMATO_CRASH=all $(PYTEST) tests/crash tests/model
 
 bench: setup         ## numbers of this machine: a table, and build/bench.json
 	.venv/bin/python -m tests.bench
