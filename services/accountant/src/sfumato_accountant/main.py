@@ -1,19 +1,25 @@
 """The accountant as a process of its own."""
 
+import argparse
 import asyncio
 import logging
+import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
+from sfumato_accountant.backup.unfinished import StoreUnfinished
 from sfumato_accountant.service import METHOD_RULES, Accountant, open_accountant
 from sfumato_accountant.settings import AccountantSettings
-from sfumato_accountant.stores.ports import StoreUnavailable
+from sfumato_accountant.stores.ports import StoreUnavailable, StoreVersionUnknown
 from sfumato_mesh import telemetry
 from sfumato_mesh.interceptors import internal_interceptors
 from sfumato_mesh.principal import PrincipalVerifier
 from sfumato_mesh.server import start_server
 from sfumato_mesh.settings import settings_of
 
+_PROGRAM: Final = "sfumato-accountant"
 _STORE_SECONDS: Final = 60.0
 """How long a start waits for the store: servers of a mesh may start in any order."""
 _RETRY_SECONDS: Final = 0.5
@@ -49,17 +55,39 @@ async def _opened(settings: AccountantSettings) -> Accountant:
             await asyncio.sleep(_RETRY_SECONDS)
 
 
-def run() -> None:
-    """Start the accountant with the settings of environment and file."""
-    settings = settings_of(AccountantSettings, "sfumato-accountant")
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Serve, or do one of the operator's acts on the store; return the exit status."""
+    parser = argparse.ArgumentParser(prog=_PROGRAM, description="The accountant; without a command it serves.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("serve", help="serve until SIGTERM")
+    for name, text in (("backup", "write the store to a file, while it is in use"), ("restore", "fill an empty store")):
+        commands.add_parser(name, help=text).add_argument("file", type=Path, metavar="FILE")
+    commands.add_parser("migrate", help="bring the store to this version's layout, while no accountant runs")
+    chosen = parser.parse_args(arguments)
+    settings = settings_of(AccountantSettings, _PROGRAM)
+    if chosen.command in ("backup", "restore", "migrate"):
+        from sfumato_accountant.upkeep import carry_out
+
+        return carry_out(chosen.command, settings, getattr(chosen, "file", None))
+    _serve(settings)
+    return 0
+
+
+def _serve(settings: AccountantSettings) -> None:
     flush = telemetry.setup("accountant", settings)
     try:
         asyncio.run(serve(settings))
     except StoreUnavailable:
-        raise SystemExit("sfumato-accountant: the store that SFUMATO_STORE_URL names does not answer") from None
+        raise SystemExit(f"{_PROGRAM}: the store that SFUMATO_STORE_URL names does not answer") from None
+    except StoreVersionUnknown as other:
+        raise SystemExit(f"{_PROGRAM}: {other}: an older layout is brought up by `{_PROGRAM} migrate`") from None
+    except StoreUnfinished:
+        raise SystemExit(
+            f"{_PROGRAM}: a restore into this store did not come to its end: empty the store, and restore again"
+        ) from None
     finally:
         flush()
 
 
 if __name__ == "__main__":
-    run()
+    sys.exit(run())

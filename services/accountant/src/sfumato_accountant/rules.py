@@ -34,8 +34,13 @@ _PUBLIC_SERVICES: Final = (
     budget_admin_service_pb2,
     ledger_service_pb2,
 )
-_NOT_SERVED: Final = frozenset({"/sfumato.v1.DatasetAdminService/PublishDatasetVersion"})
-"""The gateway's own: it makes a preparation of it."""
+_NOT_SERVED: Final = frozenset(
+    {
+        "/sfumato.v1.DatasetAdminService/PublishDatasetVersion",
+        "/sfumato.v1.PopulationAdminService/ReopenPopulation",
+    }
+)
+"""The gateway's own: it makes a preparation of the one, and adds the mark to the other."""
 
 
 def _methods(service: ServiceDescriptor) -> list[str]:
@@ -57,6 +62,7 @@ METHOD_RULES: Final[Mapping[str, Rule]] = {
     "/sfumato_mesh.v1.AccountantService/CommitQuery": Rule(services=_EXECUTOR, user=False),
     "/sfumato_mesh.v1.AccountantService/ChargeQuery": Rule(services=_BOTH, user=False),
     "/sfumato_mesh.v1.AccountantService/CheckMark": Rule(services=_EXECUTOR, user=False),
+    "/sfumato_mesh.v1.AccountantService/ReopenPopulation": _FOR_USER,
     "/sfumato_mesh.v1.ReservationService/GetReservation": Rule(services=_BOTH, user=False),
     "/sfumato_mesh.v1.ReservationService/WatchReservation": Rule(services=_BOTH, user=False),
     "/sfumato_mesh.v1.ReservationService/ListOpenReservations": Rule(services=_EXECUTOR, user=False),

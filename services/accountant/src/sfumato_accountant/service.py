@@ -3,19 +3,26 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from sfumato_accountant.backup.unfinished import require_finished
 from sfumato_accountant.catalog.catalog import Catalog
 from sfumato_accountant.handlers.accountant import AccountantHandlers
 from sfumato_accountant.handlers.budget_admin import BudgetAdminHandlers
 from sfumato_accountant.handlers.budgets import BudgetHandlers
+from sfumato_accountant.handlers.delegation import Delegation
+from sfumato_accountant.handlers.key_rotation import KeyRotation
 from sfumato_accountant.handlers.ledger import LedgerHandlers
 from sfumato_accountant.handlers.pricing import Pricing
+from sfumato_accountant.handlers.reopening import Reopening
 from sfumato_accountant.handlers.reservations import ReservationHandlers
+from sfumato_accountant.handlers.succession import Succession
+from sfumato_accountant.handlers.timeline import Timelines
 from sfumato_accountant.ledger.acts import Acts
 from sfumato_accountant.ledger.chains import Chains
 from sfumato_accountant.ledger.claims import Claims
 from sfumato_accountant.ledger.receipts import Receipts
 from sfumato_accountant.ledger.reservations import Reservations
-from sfumato_accountant.ledger.signatures import LedgerKey
+from sfumato_accountant.ledger.signatures import LedgerKey, LedgerKeys, Signers
+from sfumato_accountant.ledger.snapshots import SnapshotFolder
 from sfumato_accountant.ledger.timekeeping import Timekeeper
 from sfumato_accountant.rules import METHOD_RULES
 from sfumato_accountant.settings import AccountantSettings
@@ -31,20 +38,44 @@ __all__ = ["METHOD_RULES", "Accountant", "open_accountant"]
 class Accountant:
     """An open accountant: serve its handlers under METHOD_RULES, and close it at the end."""
 
-    def __init__(self, stores: Stores, key: LedgerKey, clock: Clock, skew_max: timedelta) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        keys: Signers,
+        clock: Clock,
+        skew_max: timedelta,
+        snapshots: SnapshotFolder | None = None,
+    ) -> None:
         self._stores = stores
         claims = Claims(stores.ledger)
-        self._chains = Chains(stores.ledger, claims, key, Timekeeper(clock, stores.ledger, skew_max))
+        self._chains = Chains(stores.ledger, claims, keys, Timekeeper(clock, stores.ledger, skew_max), snapshots)
         self.catalog = Catalog(stores.records, clock, self._chains)
-        reservations = Reservations(claims, Receipts(stores.ledger, key))
+        acts = Acts(stores.ledger)
+        reservations = Reservations(claims, Receipts(stores.ledger, keys), self.catalog)
         self.handlers: Sequence[Handlers] = (
             *self.catalog.handlers,
-            AccountantHandlers(Pricing(self.catalog, self._chains), self._chains, claims, reservations),
+            AccountantHandlers(
+                Pricing(self.catalog, self._chains),
+                self._chains,
+                claims,
+                reservations,
+                Reopening(self.catalog, self._chains, acts, keys),
+            ),
             ReservationHandlers(self.catalog, self._chains, reservations),
-            LedgerHandlers(self.catalog, self._chains, stores.ledger),
-            BudgetHandlers(self.catalog, self._chains),
-            BudgetAdminHandlers(self.catalog, self._chains, Acts(stores.ledger)),
+            LedgerHandlers(self.catalog, self._chains, claims, stores.ledger),
+            BudgetHandlers(
+                self.catalog,
+                self._chains,
+                Timelines(self.catalog, self._chains, clock),
+                Delegation(self.catalog, self._chains, acts),
+            ),
+            BudgetAdminHandlers(self.catalog, self._chains, acts),
         )
+        rotation = KeyRotation(self.catalog, self._chains, acts, keys)
+        self.catalog.services.populations.rotate_ledger_key = rotation.rotate
+        succession = Succession(self.catalog, self._chains, acts)
+        self.catalog.services.populations.merge = succession.merge
+        self.catalog.services.populations.split = succession.split
 
     async def close(self) -> None:
         """Stop waiting, finish what is queued, and close the store."""
@@ -63,15 +94,26 @@ async def open_accountant(settings: AccountantSettings, *, clock: Clock | None =
         ValueError: the address of the store or the key file is of no known kind.
         StoreUnavailable: the store does not answer.
         StoreVersionUnknown: the store was written in another layout.
+        StoreUnfinished: a restore into the store did not come to its end.
+        OSError: the folder for snapshots cannot be used.
     """
-    key = LedgerKey(load_or_create_signing_key(settings.ledger_key_file))
+    keys = _signers(settings)
     stores = await open_stores(settings.store_url)
     try:
+        await require_finished(stores.records)
         skew_max = timedelta(seconds=settings.clock_skew_seconds)
-        accountant = Accountant(stores, key, clock if clock is not None else SystemClock(), skew_max)
+        snapshots = None if settings.snapshot_folder is None else SnapshotFolder(settings.snapshot_folder)
+        accountant = Accountant(stores, keys, clock if clock is not None else SystemClock(), skew_max, snapshots)
         if settings.administrator_issuer and settings.administrator_subject:
             await accountant.catalog.bootstrap(settings.administrator_issuer, settings.administrator_subject)
     except BaseException:
         await stores.close()
         raise
     return accountant
+
+
+def _signers(settings: AccountantSettings) -> Signers:
+    present = LedgerKey(load_or_create_signing_key(settings.ledger_key_file))
+    if settings.ledger_next_key_file is None:
+        return present
+    return LedgerKeys(present, LedgerKey(load_or_create_signing_key(settings.ledger_next_key_file)))

@@ -14,6 +14,11 @@ class AccountantSettings(MeshSettings):
     """sqlite:///ABSOLUTE/PATH, or mongodb://HOST/DATABASE."""
     ledger_key_file: Path
     """Ed25519 key (PEM) that signs heads and receipts; made if it is absent. All replicas need the same one."""
+    ledger_next_key_file: Path | None = None
+    """Key that follows it when a chain's key is rotated; made if it is absent. All replicas need it before that act."""
+    snapshot_folder: Path | None = None
+    """Where this accountant keeps snapshots of the ledger's state, so that it starts at once; may be lost or deleted at
+    any time. None: it reads every chain from its beginning."""
     administrator_issuer: str = ""
     """`iss` of the first administrator, users/admin, who is made where no user was ever; empty: none is made."""
     administrator_subject: str = ""

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import grpc
 
-from sfumato.v1 import charge_pb2
+from sfumato.v1 import charge_pb2, population_pb2
 from sfumato_accountant.accounting.accounting import Accounting
 from sfumato_accountant.accounting.loss import Loss
 from sfumato_accountant.accounting.scopes import ScopeKey
+from sfumato_accountant.accounting.units import Unit
 from sfumato_mesh.money import attos_text, picos_text
-from sfumato_mesh.refusal import Refusal
+from sfumato_mesh.refusal import FieldViolation, Refusal
 
 Lines = Sequence[tuple[ScopeKey, charge_pb2.LossLimit, Loss]]
 """(scope, its limit, what it has spent), population first."""
@@ -29,27 +30,39 @@ def budget_exhausted(population: str, accounting: Accounting, lines: Lines, char
         lines: every scope that would pay; at least one cannot.
         charge: the price.
     """
+    unit = accounting.unit(charge)
+    most = {scope: accounting.most(limit, spent, unit) for scope, limit, spent in lines}
     left = {scope: accounting.remaining(limit, spent) for scope, limit, spent in lines}
     failing = [line[0] for line in lines_that_fail(accounting, lines, charge)]
-    scope = min(failing, key=lambda each: (left[each].rho_picos, left[each].delta_attos))
+    scope = min(failing, key=lambda each: (most[each], left[each].delta_attos))
     name = scope.words(population)
-    passing = min(each.rho_picos for each in left.values())
+    passing = min(most.values())
     delta_passing = min(each.delta_attos for each in left.values())
-    metadata = {"scope": name, **_amounts("requested", charge), **_amounts("remaining", left[scope])}
+    metadata = {"scope": name, **_amounts("requested", charge), **_left_amounts(left[scope], charge)}
     metadata["would_pass"] = str(passing)
     if charge.delta_attos > delta_passing:
-        metadata["hint"] = f"spend at most δ {attos_text(delta_passing)} on keys by threshold, or list the keys"
+        metadata["hint"] = _delta_hint(delta_passing, [limit for _, limit, _ in lines])
     elif passing > 0:
-        metadata["hint"] = f"spend at most ρ {picos_text(passing)}, or ask a custodian to raise the grant"
+        metadata["hint"] = f"spend at most {unit.value} {picos_text(passing)}, or ask a custodian to raise the grant"
     else:
         metadata["hint"] = "nothing is left: repeat an earlier question (free), or ask a custodian to raise the grant"
+    has = _said(unit, most[scope], left[scope].delta_attos)
     return Refusal(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "BUDGET_EXHAUSTED",
-        f"the question costs {_words(charge)} and {name} has {_words(left[scope])} left",
+        f"the question costs {_words(charge, unit)} and {name} has {has} left",
         metadata=metadata,
         quota=(name, f"privacy loss of {name}"),
     )
+
+
+def _delta_hint(passing: int, limits: Iterable[charge_pb2.LossLimit]) -> str:
+    if any(limit.HasField("epsilon") and not limit.threshold_delta_attos for limit in limits):
+        return (
+            "limits in (ε, δ) give thresholds no δ unless the grant says how much: "
+            "ask a custodian for threshold_delta, or list the keys"
+        )
+    return f"spend at most δ {attos_text(passing)} on keys by threshold, or list the keys"
 
 
 def budget_frozen(population: str, scope: ScopeKey) -> Refusal:
@@ -77,6 +90,28 @@ def grant_missing(population: str, granted: Iterable[ScopeKey]) -> Refusal:
     )
 
 
+def accounting_mismatch(population: str, accounting: int, field: str = "") -> Refusal:
+    """A limit is of a form that the population's accounting does not take, or the accounting is not served.
+
+    Args:
+        population: populations/{population}.
+        accounting: number of its kind in the contract.
+        field: path of the limit in the request; empty: none is told.
+    """
+    kind = population_pb2.Accounting.Name(population_pb2.Accounting.ValueType(accounting)).removeprefix("ACCOUNTING_")
+    basic = accounting == population_pb2.ACCOUNTING_BASIC
+    in_epsilon = "say it in ε, with a δ if keys are to pass thresholds, and no threshold_delta"
+    hint = in_epsilon if basic else "say it in ρ or (ε, δ)"
+    return Refusal(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "ACCOUNTING_MISMATCH",
+        f"{population} adds up losses by {kind}, which does not take this",
+        metadata={"population": population, "accounting": kind, "hint": hint},
+        fields=[FieldViolation(field, f"of a form that {kind} takes")] if field else [],
+        precondition=("ACCOUNTING_MISMATCH", population, f"accounting is {kind}"),
+    )
+
+
 def price_above(
     reason: str, what: str, charge: Loss, limit: charge_pb2.LossLimit, bound: str, extra: Mapping[str, str]
 ) -> Refusal:
@@ -86,19 +121,30 @@ def price_above(
     return Refusal(
         grpc.StatusCode.FAILED_PRECONDITION,
         reason,
-        f"the price of {_words(charge)} is above {what} of {_limit_words(limit)}",
+        f"the price of {_words(charge, _unit_told(charge))} is above {what} of {_limit_words(limit)}",
         metadata=metadata,
         precondition=(reason, what, f"at most {_limit_words(limit)}"),
     )
 
 
 def _amounts(prefix: str, loss: Loss) -> dict[str, str]:
-    amounts = {f"{prefix}_rho_picos": str(loss.rho_picos)}
+    """Amounts of a charge. One without ρ is in a population that adds up ε alone."""
+    amounts = {} if _unit_told(loss) is Unit.EPSILON else {f"{prefix}_rho_picos": str(loss.rho_picos)}
     if loss.epsilon_picos is not None:
         amounts[f"{prefix}_epsilon_picos"] = str(loss.epsilon_picos)
     if loss.delta_attos:
         amounts[f"{prefix}_delta_attos"] = str(loss.delta_attos)
     return amounts
+
+
+def _left_amounts(left: Loss, charge: Loss) -> dict[str, str]:
+    """Amounts of what is left, in ρ too where the charge has one."""
+    amounts = _amounts("remaining", left)
+    return amounts if _unit_told(charge) is Unit.EPSILON else {"remaining_rho_picos": str(left.rho_picos)} | amounts
+
+
+def _unit_told(loss: Loss) -> Unit:
+    return Unit.RHO if loss.rho_picos or loss.epsilon_picos is None else Unit.EPSILON
 
 
 def _limit_amounts(prefix: str, limit: charge_pb2.LossLimit) -> dict[str, str]:
@@ -119,6 +165,10 @@ def _limit_words(limit: charge_pb2.LossLimit) -> str:
     return f"{words} and δ {attos_text(delta)}" if delta else words
 
 
-def _words(loss: Loss) -> str:
-    words = f"ρ {picos_text(loss.rho_picos)}"
-    return f"{words} and δ {attos_text(loss.delta_attos)}" if loss.delta_attos else words
+def _words(loss: Loss, unit: Unit) -> str:
+    return _said(unit, loss.rho_picos if unit is Unit.RHO else loss.epsilon_picos or 0, loss.delta_attos)
+
+
+def _said(unit: Unit, picos: int, delta_attos: int) -> str:
+    words = f"{unit.value} {picos_text(picos)}"
+    return f"{words} and δ {attos_text(delta_attos)}" if delta_attos else words

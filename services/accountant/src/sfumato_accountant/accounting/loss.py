@@ -31,6 +31,11 @@ class Loss:
         return self.rho_picos == 0 and self.delta_attos == 0 and self.epsilon_picos == 0
 
     @property
+    def is_pure(self) -> bool:
+        """Whether all of it is ε-differentially private by itself: no δ, and nothing known by its ρ alone."""
+        return self.delta_attos == 0 and self.epsilon_picos is not None
+
+    @property
     def is_representable(self) -> bool:
         """Whether every part fits 64 bits: a sum beyond that is never admitted."""
         return max(self.rho_picos, self.epsilon_picos or 0, self.delta_attos) <= SUM_MAX

@@ -2,6 +2,8 @@
 
 # ruff: noqa: ARG002, D102, N802  (names and arguments are gRPC's, and the contract says what each method does)
 
+from collections.abc import Awaitable, Callable
+
 from sfumato.v1 import dataset_admin_service_pb2 as dataset_pb
 from sfumato.v1 import population_admin_service_pb2 as population_pb
 from sfumato.v1 import project_admin_service_pb2 as project_pb
@@ -20,10 +22,36 @@ from sfumato_mesh.refusals import access_denied
 
 
 class PopulationAdminHandlers(PopulationAdminServiceServicer):
-    """PopulationAdminService."""
+    """PopulationAdminService. What concerns chains is the ledger side's, and put in its place when that is there."""
 
     def __init__(self, populations: Administration[Population]) -> None:
         self._populations = populations
+        self.rotate_ledger_key: Callable[
+            [population_pb.RotateLedgerKeyRequest], Awaitable[population_pb.RotateLedgerKeyResponse]
+        ]
+
+        self.merge: Callable[[population_pb.MergePopulationsRequest], Awaitable[population_pb.MergePopulationsResponse]]
+        self.split: Callable[[population_pb.SplitPopulationRequest], Awaitable[population_pb.SplitPopulationResponse]]
+
+    async def MergePopulations(
+        self, request: population_pb.MergePopulationsRequest, context: object
+    ) -> population_pb.MergePopulationsResponse:
+        return await self.merge(request)
+
+    async def SplitPopulation(
+        self, request: population_pb.SplitPopulationRequest, context: object
+    ) -> population_pb.SplitPopulationResponse:
+        return await self.split(request)
+
+    async def RotateLedgerKey(
+        self, request: population_pb.RotateLedgerKeyRequest, context: object
+    ) -> population_pb.RotateLedgerKeyResponse:
+        return await self.rotate_ledger_key(request)
+
+    async def ReopenPopulation(
+        self, request: population_pb.ReopenPopulationRequest, context: object
+    ) -> population_pb.ReopenPopulationResponse:
+        raise access_denied(request.population)  # the gateway asks AccountantService, with the population's mark
 
     async def CreatePopulation(
         self, request: population_pb.CreatePopulationRequest, context: object

@@ -30,7 +30,9 @@ from sfumato_accountant.catalog.preparations import Preparations
 from sfumato_accountant.catalog.projects import ProjectRules
 from sfumato_accountant.catalog.publication import Publications
 from sfumato_accountant.catalog.query_access import QueryAccess
+from sfumato_accountant.catalog.retention import Retention, Retentions
 from sfumato_accountant.catalog.sight import VisibleDatasets
+from sfumato_accountant.catalog.succession import Holdings, SuccessionPlans
 from sfumato_accountant.catalog.users import Identities, UserRules
 from sfumato_accountant.stores.ports import RecordStore
 from sfumato_mesh.caller import Caller, calling_as
@@ -79,10 +81,14 @@ class Catalog:
         self._datasets = Collection(DATASET, records)
         self._projects = Collection(PROJECT, records)
         self._users = Collection(USER, records)
+        self._retentions = Retentions(self._datasets, records, clock)
         self._identities = Identities(self._users, records)
-        visible = VisibleDatasets(self._datasets, self._projects)
-        population_rules = PopulationRules(self._populations, self._datasets, visible, chains)
-        dataset_rules = DatasetRules(self._datasets, self._populations, self._projects, visible)
+        visible = self._visible = VisibleDatasets(self._datasets, self._projects)
+        self.plans = SuccessionPlans(records)
+        self.holdings = Holdings(self._populations, self._datasets, clock)
+        population_rules = PopulationRules(self._populations, self._datasets, visible, chains, self.plans)
+        dataset_rules = DatasetRules(self._datasets, self._populations, self._projects, visible, chains, self.plans)
+        self._population_rules = population_rules
         datasets = Administration(dataset_rules, clock)
         self._user_administration = Administration(UserRules(self._users, self._identities), clock)
         publications = Publications(self._datasets, records, clock)
@@ -109,6 +115,11 @@ class Catalog:
         entry = await self._populations.live(name)
         return None if entry is None else entry.message
 
+    async def shown_population(self, name: str) -> Population | None:
+        """Return populations/{population} with its state, as administrators read it."""
+        entry = await self._populations.live(name)
+        return None if entry is None else await self._population_rules.with_state(entry)
+
     async def project(self, name: str) -> Project | None:
         """Return projects/{project}; None: there is none, or no longer. Do not change what is returned."""
         entry = await self._projects.live(name)
@@ -117,6 +128,18 @@ class Catalog:
     async def user_exists(self, name: str) -> bool:
         """Return whether users/{user} is registered, be it disabled."""
         return await self._users.live(name) is not None
+
+    async def retention_of(self, datasets: Sequence[Dataset]) -> Retention:
+        """Return how long releases live of datasets that were read just now."""
+        return await self._retentions.of_read(datasets)
+
+    async def retention(self, datasets: Sequence[str]) -> Retention:
+        """Return how long releases live of datasets/{dataset}, deleted ones too, as of the last second."""
+        return await self._retentions.of(datasets)
+
+    async def visible_datasets(self, caller: Caller) -> list[Dataset]:
+        """Return the datasets that a caller may see, by name. Do not change what is returned."""
+        return await self._visible(caller)
 
     async def bootstrap(self, issuer: str, subject: str) -> None:
         """Register users/admin as administrator for an identity, if no user was ever registered.

@@ -9,11 +9,11 @@ from sfumato.v1.population_pb2 import Population
 from sfumato.v1.user_pb2 import User
 from sfumato_accountant.catalog.access import may_custody
 from sfumato_accountant.catalog.collection import Collection, Entry
+from sfumato_accountant.catalog.populations import PopulationRules
 from sfumato_accountant.catalog.preparations import Preparations
 from sfumato_accountant.catalog.publication import Publications
 from sfumato_accountant.catalog.query_access import QueryAccess
 from sfumato_accountant.catalog.refusals import dataset_not_published
-from sfumato_accountant.catalog.rules import Rules
 from sfumato_accountant.catalog.sight import VisibleDatasets
 from sfumato_accountant.catalog.users import Identities
 from sfumato_mesh.caller import Caller, current_caller
@@ -24,6 +24,7 @@ from sfumato_mesh.v1.catalog_service_pb2_grpc import CatalogServiceServicer
 
 _WORKERS: Final = "executor"
 """Service whose workers end preparations."""
+_REMEMBERED: Final = 10_000
 
 
 class DatasetRecords:
@@ -33,7 +34,7 @@ class DatasetRecords:
         self,
         datasets: Collection[Dataset],
         populations: Collection[Population],
-        population_rules: Rules[Population],
+        population_rules: PopulationRules,
         publications: Publications,
         access: QueryAccess,
     ) -> None:
@@ -42,9 +43,12 @@ class DatasetRecords:
         self._population_rules = population_rules
         self._publications = publications
         self._access = access
+        self._brief: dict[str, tuple[str, DatasetRecord]] = {}  # by dataset, with its etag
 
-    async def read(self, caller: Caller, name: str, version: int, project: str) -> DatasetRecord:
-        """Return a dataset, its population, and what is published at a version (0: now).
+    async def read(
+        self, caller: Caller, name: str, version: int, project: str, *, brief: bool = False
+    ) -> DatasetRecord:
+        """Return a dataset, its population, and what is published at a version (0: now); in brief without schemas.
 
         For a user only what it may query. The mesh itself reads also what was deleted: open queries go on, and
         releases stay readable.
@@ -53,15 +57,34 @@ class DatasetRecords:
             Refusal: ACCESS_DENIED; DATASET_NOT_PUBLISHED for a version that never was.
         """
         entry = await (self._access.require(caller, name, project) if caller.user else self._any(name))
-        published = await self._publications.snapshot(entry, version)
-        if published is None and version:
-            raise dataset_not_published(name)
-        record = DatasetRecord(dataset=entry.message)
+        record = await (self._present(entry) if brief and not version else self._at(entry, version))
         population = await self._populations.find(self._populations.kind.id_of(entry.message.population))
         if population is not None:
-            record.population.CopyFrom(await self._population_rules.shown(caller, population))
+            record.population.CopyFrom(await self._population_rules.known(population))
+        if brief:
+            _leave_schemas_out(record)
+        return record
+
+    async def _at(self, entry: Entry[Dataset], version: int) -> DatasetRecord:
+        published = await self._publications.snapshot(entry, version)
+        if published is None and version:
+            raise dataset_not_published(entry.message.name)
+        record = DatasetRecord(dataset=entry.message, deleted=entry.deleted)
         if published is not None:
             record.MergeFrom(published)
+        return record
+
+    async def _present(self, entry: Entry[Dataset]) -> DatasetRecord:
+        """Return the present version in brief, remembered: every question asks for it."""
+        etag, known = self._brief.get(entry.id, ("", None))
+        if known is None or etag != entry.etag:
+            known = await self._at(entry, 0)
+            _leave_schemas_out(known)
+            if len(self._brief) >= _REMEMBERED:
+                self._brief.clear()
+            self._brief[entry.id] = (entry.etag, known)
+        record = DatasetRecord()
+        record.CopyFrom(known)
         return record
 
     async def _any(self, name: str) -> Entry[Dataset]:
@@ -69,6 +92,12 @@ class DatasetRecords:
         if entry is None:
             raise access_denied(name)
         return entry
+
+
+def _leave_schemas_out(record: DatasetRecord) -> None:
+    record.dataset.ClearField("schema")
+    if record.HasField("published"):  # else to clear a part of it would set it
+        record.published.ClearField("schema")
 
 
 class CatalogHandlers(CatalogServiceServicer):
@@ -93,7 +122,9 @@ class CatalogHandlers(CatalogServiceServicer):
     async def GetDatasetRecord(
         self, request: service_pb.GetDatasetRecordRequest, context: object
     ) -> service_pb.GetDatasetRecordResponse:
-        record = await self._records.read(current_caller(), request.name, request.version, request.project)
+        record = await self._records.read(
+            current_caller(), request.name, request.version, request.project, brief=request.brief
+        )
         return service_pb.GetDatasetRecordResponse(record=record)
 
     async def ResolveUser(

@@ -49,7 +49,7 @@ POPULATION: Final = Kind(
     "populations",
     Population,
     immutable=frozenset({"accounting", "unit"}),
-    output_only=_OUTPUT_ONLY | {"state"},
+    output_only=_OUTPUT_ONLY | {"state", "successors"},
 )
 DATASET: Final = Kind(
     "dataset", "datasets", Dataset, immutable=frozenset({"population"}), output_only=_OUTPUT_ONLY | {"version"}

@@ -14,14 +14,16 @@ from sfumato.v1.population_pb2 import (
     Accounting,
     Population,
 )
+from sfumato_accountant.accounting.accounting import accounting_of
 from sfumato_accountant.catalog.access import is_administrator, may_see_population
 from sfumato_accountant.catalog.collection import Collection, Entry
 from sfumato_accountant.catalog.refusals import accounting_mismatch
 from sfumato_accountant.catalog.rules import Rules
 from sfumato_accountant.catalog.sight import VisibleDatasets
+from sfumato_accountant.catalog.succession import SuccessionPlans
 from sfumato_mesh.caller import Caller
 from sfumato_mesh.refusal import FieldViolation
-from sfumato_mesh.refusals import resource_in_use
+from sfumato_mesh.refusals import resource_exists, resource_in_use
 
 
 class Chains(Protocol):
@@ -35,6 +37,18 @@ class Chains(Protocol):
         """Whether the chain of populations/{population} does not contain its mark, as far as this server knows."""
         ...
 
+    async def exists(self, population: str) -> bool:
+        """Whether a population's chain was ever begun."""
+        ...
+
+    async def successors(self, population: str) -> tuple[str, ...]:
+        """Populations that follow one whose chain has ended; empty: it is open."""
+        ...
+
+    def known_successors(self, population: str) -> tuple[str, ...]:
+        """The same, as far as this server has read the chain."""
+        ...
+
 
 class PopulationRules(Rules[Population]):
     """Administrators manage populations; whoever may query one of its datasets reads it."""
@@ -45,11 +59,13 @@ class PopulationRules(Rules[Population]):
         datasets: Collection[Dataset],
         visible_datasets: VisibleDatasets,
         chains: Chains,
+        plans: SuccessionPlans,
     ) -> None:
         super().__init__(populations)
         self._datasets = datasets
         self._visible_datasets = visible_datasets
         self._chains = chains
+        self._plans = plans
 
     def may_create(self, caller: Caller, message: Population) -> bool:
         """Administrators."""
@@ -66,10 +82,23 @@ class PopulationRules(Rules[Population]):
 
     async def shown(self, caller: Caller, entry: Entry[Population]) -> Population:
         """The record with its present state."""
+        return await self.with_state(entry)
+
+    async def with_state(self, entry: Entry[Population]) -> Population:
+        """Return the record with its present state."""
+        return await self._stating(entry, await self._chains.successors(entry.message.name))
+
+    async def known(self, entry: Entry[Population]) -> Population:
+        """The record with its state as far as this server knows it: for the way of every query. Nothing is read."""
+        return await self._stating(entry, self._chains.known_successors(entry.message.name))
+
+    async def _stating(self, entry: Entry[Population], successors: tuple[str, ...]) -> Population:
         shown = Population()
         shown.CopyFrom(entry.message)
-        behind = await self._chains.is_behind(shown.name)
-        shown.state = Population.STATE_BEHIND if behind else Population.STATE_ACTIVE
+        shown.successors[:] = successors
+        shown.state = Population.STATE_CLOSED if successors else Population.STATE_ACTIVE
+        if not successors and await self._chains.is_behind(shown.name):
+            shown.state = Population.STATE_BEHIND
         return shown
 
     def normalise(self, message: Population) -> None:
@@ -78,9 +107,11 @@ class PopulationRules(Rules[Population]):
             message.accounting = ACCOUNTING_ZCDP
 
     async def check(self, message: Population) -> None:
-        """Unit and identifier space must fit; the accounting must be one that is served."""
+        """Unit and identifier space must fit; the name be free; the accounting be one that is served."""
         self.refuse(_violations(message))
-        if message.accounting != ACCOUNTING_ZCDP:
+        if await self._plans.takes(message.name):
+            raise resource_exists(message.name)
+        if accounting_of(message.accounting) is None:
             name = Accounting.Name(message.accounting).removeprefix("ACCOUNTING_")
             raise accounting_mismatch(message.name, name)
 

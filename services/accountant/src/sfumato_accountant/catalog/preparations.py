@@ -62,12 +62,13 @@ class Preparations:
         return None if entry is None or entry.message.user != user else (await self._settled(entry)).message
 
     async def get(self, preparation_id: str, user: str) -> Preparation:
-        """Return a preparation, for its user, or for the mesh itself (user "").
+        """Return a preparation, for its user; for the mesh itself (user "") also one that was forgotten.
 
         Raises:
             Refusal: ACCESS_DENIED for a user, PREPARATION_UNKNOWN for the mesh.
         """
-        return (await self._settled(await self._require(preparation_id, user))).message
+        entry = await (self._require(preparation_id, user) if user else self._reread(preparation_id))
+        return (await self._settled(entry)).message
 
     async def problems(self, preparation_id: str) -> list[str]:
         """Return what was mended in the data of a preparation, also of one that was forgotten."""
@@ -84,9 +85,7 @@ class Preparations:
         page = rest[:limit]
         return [each for _, each in page], page_token(conditions, page[-1][0]) if len(rest) > limit else ""
 
-    async def end(
-        self, preparation_id: str, user: str, state: "Preparation.State.ValueType", problems: list[str]
-    ) -> Preparation:
+    async def end(self, preparation_id: str, user: str, state: "Preparation.State", problems: list[str]) -> Preparation:
         """End an open preparation; one that has ended stays as it is. Returns it as it ended.
 
         READY publishes the next version, unless only a check was asked; where the dataset was changed or deleted since

@@ -31,14 +31,14 @@ def accounting_mismatch(population: str, accounting: str) -> Refusal:
     return Refusal(
         grpc.StatusCode.FAILED_PRECONDITION,
         "ACCOUNTING_MISMATCH",
-        f"{population} asks for accounting {accounting}; this version serves ZCDP only",
+        f"{population} asks for accounting {accounting}; this version serves ZCDP and BASIC",
         metadata={
             "population": population,
             "accounting": accounting,
-            "hint": "leave accounting unset or ACCOUNTING_ZCDP; limits and payments may still be given as (ε, δ)",
+            "hint": "ACCOUNTING_ZCDP, or unset; ACCOUNTING_BASIC for sums of ε and δ",
         },
-        fields=[FieldViolation("population.accounting", "ACCOUNTING_ZCDP, or unset")],
-        precondition=("ACCOUNTING_MISMATCH", population, "only ZCDP is served"),
+        fields=[FieldViolation("population.accounting", "ACCOUNTING_ZCDP or ACCOUNTING_BASIC")],
+        precondition=("ACCOUNTING_MISMATCH", population, "the accounting must be one that is served"),
     )
 
 

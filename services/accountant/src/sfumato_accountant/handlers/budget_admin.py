@@ -2,6 +2,7 @@
 # ruff: noqa: N802, ARG002  (names and arguments of the generated servicer)
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from sfumato.v1 import budget_admin_service_pb2 as pb
@@ -11,16 +12,19 @@ from sfumato_accountant.accounting.accounting import Accounting, accounting_of
 from sfumato_accountant.accounting.scopes import ScopeKey
 from sfumato_accountant.catalog.access import may_audit, may_custody
 from sfumato_accountant.catalog.pages import page_size, page_start, page_token
-from sfumato_accountant.handlers.budgets import budget_message, grant_message
+from sfumato_accountant.handlers.budget_messages import budget_message, grant_message
 from sfumato_accountant.handlers.catalogue import Catalogue
 from sfumato_accountant.handlers.pricing import accounting_mismatch
+from sfumato_accountant.handlers.withholding import Withholding
 from sfumato_accountant.ledger.acts import Acts
 from sfumato_accountant.ledger.chain import Chain
 from sfumato_accountant.ledger.chains import Chains
 from sfumato_accountant.ledger.decisions import Settled
 from sfumato_accountant.ledger.events import event_payload, read_event
 from sfumato_accountant.ledger.fold import Fold
+from sfumato_accountant.ledger.folding import apply
 from sfumato_accountant.ledger.limits import SetFrozen, SetLimit
+from sfumato_accountant.ledger.windows import Window
 from sfumato_mesh.caller import Caller, current_caller
 from sfumato_mesh.refusal import FieldViolation
 from sfumato_mesh.refusals import access_denied, request_invalid
@@ -29,6 +33,8 @@ from sfumato_mesh.server import ServerLike
 _R = TypeVar("_R", pb.FreezeBudgetResponse, pb.UnfreezeBudgetResponse)
 
 _ALL: Final = "populations/-"
+_SHORTEST: Final = timedelta(hours=1)
+_LONGEST: Final = timedelta(days=3660)
 
 
 class BudgetAdminHandlers(budget_admin_service_pb2_grpc.BudgetAdminServiceServicer):
@@ -38,6 +44,7 @@ class BudgetAdminHandlers(budget_admin_service_pb2_grpc.BudgetAdminServiceServic
         self._catalogue = catalogue
         self._chains = chains
         self._acts = acts
+        self._withholding = Withholding(catalogue, chains, acts)
 
     def register(self, server: ServerLike) -> None:
         """Serve BudgetAdminService."""
@@ -54,6 +61,7 @@ class BudgetAdminHandlers(budget_admin_service_pb2_grpc.BudgetAdminServiceServic
         await self._require_existing(request.scope)
         if not accounting.takes_limit(request.limit):
             raise accounting_mismatch(population)
+        window = window_of(request, population, accounting)
         scope = ScopeKey.from_proto(request.scope)
         member = SetLimit(
             population=population.name,
@@ -63,14 +71,17 @@ class BudgetAdminHandlers(budget_admin_service_pb2_grpc.BudgetAdminServiceServic
             user=caller.user,
             etag=request.etag,
             salt=bytes(16),
+            window=window,
         )
         chain = self._chains.chain(population.name)
-        before = _budget_if_granted(population.name, scope, await chain.refresh(), accounting)
+        await chain.refresh()
+        now = self._chains.now(population.name)
+        before = _budget_if_granted(population.name, scope, chain.fold, accounting, now)
         if request.validate_only:
-            return _rehearsed(chain, member, before, accounting)
+            return _rehearsed(chain, member, before, accounting, now)
         act = await self._acts.bind(caller.user, request.request_id, request)
         await chain.decide(replace(member, salt=act.salt))
-        after = budget_message(population.name, scope, chain.fold, accounting)
+        after = budget_message(population.name, scope, chain.fold, accounting, self._chains.now(population.name))
         response = pb.GrantBudgetResponse(grant=after.grant, before=before, after=after)
         return await self._acts.answer(act, response)
 
@@ -96,7 +107,8 @@ class BudgetAdminHandlers(budget_admin_service_pb2_grpc.BudgetAdminServiceServic
             population = await self._catalogue.population(name)
             if population is not None and may_audit(caller, population):
                 fold = await self._chains.chain(name).refresh()
-                grants += [grant_message(name, scope, fold) for scope in fold.grants]
+                if request.parent != _ALL or not fold.closed:
+                    grants += [grant_message(name, scope, fold) for scope in fold.grants]
             elif request.parent != _ALL:
                 raise access_denied(name)
         grants = sorted((each for each in grants if each.name > start), key=lambda each: each.name)
@@ -113,6 +125,10 @@ class BudgetAdminHandlers(budget_admin_service_pb2_grpc.BudgetAdminServiceServic
         """Let a scope spend again."""
         return await self._freeze(request, pb.UnfreezeBudgetResponse(), frozen=False)
 
+    async def WithholdRelease(self, request: pb.WithholdReleaseRequest, context: Any) -> pb.WithholdReleaseResponse:
+        """Stop reading of a release, or let it go on."""
+        return await self._withholding.withhold(current_caller(), request)
+
     async def _freeze(
         self, request: pb.FreezeBudgetRequest | pb.UnfreezeBudgetRequest, response: _R, *, frozen: bool
     ) -> _R:
@@ -126,7 +142,8 @@ class BudgetAdminHandlers(budget_admin_service_pb2_grpc.BudgetAdminServiceServic
         chain = self._chains.chain(population.name)
         scope = ScopeKey.from_proto(request.scope)
         await chain.decide(SetFrozen(population.name, scope, frozen, request.justification, caller.user, act.salt))
-        response.budget.CopyFrom(budget_message(population.name, scope, chain.fold, accounting))
+        now = self._chains.now(population.name)
+        response.budget.CopyFrom(budget_message(population.name, scope, chain.fold, accounting, now))
         return await self._acts.answer(act, response)
 
     async def _custodied(self, caller: Caller, scope: scope_pb2.Scope) -> tuple[Population, Accounting]:
@@ -154,20 +171,41 @@ class BudgetAdminHandlers(budget_admin_service_pb2_grpc.BudgetAdminServiceServic
             raise request_invalid("the scope names what does not exist", missing)
 
 
+def window_of(request: pb.GrantBudgetRequest, population: Population, accounting: Accounting) -> Window | None:
+    """Return the window that a request asks for; None: none.
+
+    Raises:
+        Refusal: REQUEST_INVALID, or ACCOUNTING_MISMATCH.
+    """
+    if not request.HasField("window"):
+        return None
+    if not accounting.takes_limit(request.window.limit):
+        raise accounting_mismatch(population)
+    try:
+        window = Window.from_proto(request.window)
+        window.around(window.anchor)
+    except (ValueError, OverflowError):
+        window = None
+    if window is None or not _SHORTEST <= window.length <= _LONGEST:
+        rule = f"a length from an hour to {_LONGEST.days} days, and an anchor_time near to now"
+        raise request_invalid("this is no window", [FieldViolation("window", rule)])
+    return window
+
+
 def _budget_if_granted(
-    population: str, scope: ScopeKey, fold: Fold, accounting: Accounting
+    population: str, scope: ScopeKey, fold: Fold, accounting: Accounting, at: datetime
 ) -> budget_service_pb2.Budget | None:
-    return budget_message(population, scope, fold, accounting) if scope in fold.grants else None
+    return budget_message(population, scope, fold, accounting, at) if scope in fold.grants else None
 
 
 def _rehearsed(
-    chain: Chain, member: SetLimit, before: budget_service_pb2.Budget | None, accounting: Accounting
+    chain: Chain, member: SetLimit, before: budget_service_pb2.Budget | None, accounting: Accounting, at: datetime
 ) -> pb.GrantBudgetResponse:
     """Return what a grant would come to. Nothing is written."""
     fold = chain.fold
-    outcome = member.decide(fold, fold.head.at)
+    outcome = member.decide(fold, at)
     with fold.tentative():
         if not isinstance(outcome, Settled):
-            fold.apply(read_event(event_payload(outcome.event)), {}, fold.head.sequence + 1, fold.head.at)
-        after = budget_message(member.population, member.scope, fold, accounting)
+            apply(fold, read_event(event_payload(outcome.event)), {}, fold.head.sequence + 1, at)
+        after = budget_message(member.population, member.scope, fold, accounting, at)
     return pb.GrantBudgetResponse(grant=after.grant, before=before, after=after)

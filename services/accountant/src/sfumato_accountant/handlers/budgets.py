@@ -1,73 +1,42 @@
-"""Budgets and grants as messages, and BudgetService."""
+"""BudgetService: what is left where, and lending of it."""
 # ruff: noqa: N802, ARG002  (names and arguments of the generated servicer)
 
-from typing import Any, Final
+from typing import Any
 
 from sfumato.v1 import budget_service_pb2 as pb
-from sfumato.v1 import budget_service_pb2_grpc, grant_pb2
-from sfumato_accountant.accounting.accounting import Accounting, accounting_of
+from sfumato.v1 import budget_service_pb2_grpc
+from sfumato_accountant.accounting.accounting import accounting_of
 from sfumato_accountant.accounting.scopes import Payer, ScopeKey
 from sfumato_accountant.catalog.access import may_audit, may_query
 from sfumato_accountant.catalog.pages import page_size, page_start, page_token
+from sfumato_accountant.handlers.budget_messages import DELTA_DEFAULT, budget_message
 from sfumato_accountant.handlers.catalogue import Catalogue
+from sfumato_accountant.handlers.delegation import Delegation
+from sfumato_accountant.handlers.timeline import Timelines
 from sfumato_accountant.ledger.chains import Chains
-from sfumato_accountant.ledger.fold import Fold
-from sfumato_accountant.ledger.limits import grant_etag
 from sfumato_mesh.caller import Caller, current_caller
 from sfumato_mesh.refusals import access_denied
 from sfumato_mesh.server import ServerLike
-
-DELTA_DEFAULT: Final = 10**12
-"""δ at which ε is told where a request says none: 10^-6, in attos."""
-
-
-def grant_message(population: str, scope: ScopeKey, fold: Fold) -> grant_pb2.Grant:
-    """Return the grant of a scope that has one."""
-    facts = fold.grants[scope]
-    grant = grant_pb2.Grant(
-        name=scope.grant_name(population),
-        scope=scope.to_proto(population),
-        limit=facts.limit,
-        frozen=scope in fold.frozen,
-        sequence=facts.sequence,
-        etag=grant_etag(population, scope, fold),
-    )
-    grant.update_time.FromDatetime(facts.at)
-    return grant
-
-
-def budget_message(
-    population: str, scope: ScopeKey, fold: Fold, accounting: Accounting, delta_attos: int = DELTA_DEFAULT
-) -> pb.Budget:
-    """Return the state of a scope. One that has no grant (frozen alone) has no limit."""
-    spent = fold.spent_in(scope)
-    budget = pb.Budget(
-        scope=scope.to_proto(population),
-        spent=spent.to_proto(),
-        spent_epsilon_picos=accounting.epsilon(spent, delta_attos),
-        frozen=fold.is_stopped(scope),
-    )
-    facts = fold.grants.get(scope)
-    if facts is not None:
-        budget.grant.CopyFrom(grant_message(population, scope, fold))
-        budget.limit.CopyFrom(accounting.limit_as_loss(facts.limit, spent).to_proto())
-        budget.remaining.CopyFrom(accounting.remaining(facts.limit, spent).to_proto())
-    return budget
 
 
 class BudgetHandlers(budget_service_pb2_grpc.BudgetServiceServicer):
     """Shows what is left where."""
 
-    def __init__(self, catalogue: Catalogue, chains: Chains) -> None:
+    def __init__(self, catalogue: Catalogue, chains: Chains, timelines: Timelines, delegation: Delegation) -> None:
         self._catalogue = catalogue
         self._chains = chains
+        self._timelines = timelines
+        self._delegation = delegation
 
     def register(self, server: ServerLike) -> None:
         """Serve BudgetService."""
         budget_service_pb2_grpc.add_BudgetServiceServicer_to_server(self, server)
 
     async def ListBudgets(self, request: pb.ListBudgetsRequest, context: Any) -> pb.ListBudgetsResponse:
-        """List the scopes that the caller may spend from; custodians and auditors see all of their populations."""
+        """List the scopes that the caller may spend from, or has lent; custodians and auditors see all of theirs.
+
+        Populations that were merged or split are listed only if they are asked for by name.
+        """
         caller = current_caller()
         conditions = f"budgets {caller.user} {request.dataset} {request.population} {request.delta_attos}"
         start = page_start(conditions, request.page_token)
@@ -81,10 +50,24 @@ class BudgetHandlers(budget_service_pb2_grpc.BudgetServiceServicer):
             accounting = accounting_of(record.accounting) if record is not None else None
             if accounting is not None:
                 fold = self._chains.chain(population).fold
-                delta = request.delta_attos or DELTA_DEFAULT
-                budgets.append(budget_message(population, scope, fold, accounting, delta))
+                delta, now = request.delta_attos or DELTA_DEFAULT, self._chains.now(population)
+                budgets.append(budget_message(population, scope, fold, accounting, now, delta))
         token = page_token(conditions, _place(*page[-1])) if len(places) > size else ""
         return pb.ListBudgetsResponse(budgets=budgets, next_page_token=token)
+
+    async def GetBudgetTimeline(
+        self, request: pb.GetBudgetTimelineRequest, context: Any
+    ) -> pb.GetBudgetTimelineResponse:
+        """Show how one scope was spent over time."""
+        return await self._timelines.of(current_caller(), request)
+
+    async def DelegateBudget(self, request: pb.DelegateBudgetRequest, context: Any) -> pb.DelegateBudgetResponse:
+        """Lend part of the caller's scope to another user."""
+        return await self._delegation.lend(current_caller(), request)
+
+    async def ReclaimBudget(self, request: pb.ReclaimBudgetRequest, context: Any) -> pb.ReclaimBudgetResponse:
+        """Take back what is not spent of a lent grant."""
+        return await self._delegation.reclaim(current_caller(), request)
 
     async def _scopes(self, caller: Caller, dataset: str, population: str) -> list[tuple[str, ScopeKey]]:
         if dataset:
@@ -92,7 +75,9 @@ class BudgetHandlers(budget_service_pb2_grpc.BudgetServiceServicer):
         names = [population] if population else await self._chains.populations()
         found: list[tuple[str, ScopeKey]] = []
         for name in names:
-            found += [(name, scope) for scope in await self._of_population(caller, name)]
+            scopes = await self._of_population(caller, name)
+            if population or not self._chains.chain(name).fold.closed:
+                found += [(name, scope) for scope in scopes]
         return found
 
     async def _of_dataset(self, caller: Caller, name: str, population: str) -> list[tuple[str, ScopeKey]]:
@@ -121,7 +106,9 @@ class BudgetHandlers(budget_service_pb2_grpc.BudgetServiceServicer):
         if may_audit(caller, population):
             return sorted(set(fold.grants) | set(fold.frozen))
         own = [scope for scope in fold.grants if await self._may_spend(caller, scope)]
-        return own if any(scope.analyst or scope.project for scope in own) else []
+        if not any(scope.analyst or scope.project for scope in own):
+            return []
+        return own + [child for scope in own if scope.analyst for child in fold.children(scope)]
 
     async def _may_spend(self, caller: Caller, scope: ScopeKey) -> bool:
         """Whether all named parts of a scope are the caller's own."""

@@ -4,18 +4,19 @@ import grpc
 
 from sfumato.v1 import charge_pb2
 from sfumato.v1.dataset_pb2 import Dataset
-from sfumato.v1.population_pb2 import Accounting as AccountingKind
 from sfumato.v1.population_pb2 import Population
 from sfumato_accountant.accounting.accounting import Accounting, accounting_of
+from sfumato_accountant.accounting.admission import accounting_mismatch as mismatch_of
 from sfumato_accountant.accounting.admission import price_above
 from sfumato_accountant.accounting.loss import Loss
 from sfumato_accountant.accounting.scopes import Payer
 from sfumato_accountant.catalog.access import may_query
 from sfumato_accountant.catalog.refusals import dataset_not_published
+from sfumato_accountant.catalog.sharing import sharing_of
 from sfumato_accountant.handlers.catalogue import Catalogue
 from sfumato_accountant.ledger.chains import Chains
 from sfumato_accountant.ledger.events import Versions
-from sfumato_accountant.ledger.reserving import Price
+from sfumato_accountant.ledger.price import Price
 from sfumato_mesh.caller import Caller
 from sfumato_mesh.refusal import MESH_DOMAIN, FieldViolation, Refusal
 from sfumato_mesh.refusals import access_denied, request_invalid
@@ -39,14 +40,14 @@ class Pricing:
         datasets = await self._datasets(caller, query, project)
         versions = _current_versions(query, datasets)
         population, accounting = await self._population(datasets)
-        charge = Loss.from_proto(query.charge)
+        charge = accounting.entered(Loss.from_proto(query.charge))
         if not accounting.takes_charge(charge):
             raise request_invalid(
                 "the price is not one that this accounting adds up",
                 [FieldViolation("query.charge", "must be above zero in the population's unit of account")],
             )
         if await self._chains.is_behind(population.name):
-            raise _ledger_behind(population.name)
+            raise ledger_behind(population.name)
         price = Price(
             population=population.name,
             accounting=accounting,
@@ -55,6 +56,9 @@ class Pricing:
             charge=charge,
             versions=versions,
             fresh=query.fresh,
+            sharing=sharing_of(datasets),
+            retention=await self._catalogue.retention_of(datasets),
+            family_digest=query.family_digest if query.derivable else b"",
         )
         return price, datasets
 
@@ -89,15 +93,18 @@ class Pricing:
 
 
 def require_within_limit(price: Price, limit: charge_pb2.LossLimit) -> None:
-    """Check a price against the request's own limit. Raises Refusal PRICE_ABOVE_LIMIT."""
-    if not price.accounting.fits(limit, price.charge):
+    """Check a price against the request's own limit. Raises Refusal PRICE_ABOVE_LIMIT or ACCOUNTING_MISMATCH."""
+    if not price.accounting.takes_limit(limit):
+        raise mismatch_of(price.population, price.accounting.kind, "limit")
+    if not price.accounting.fits_once(limit, price.charge):
         raise price_above("PRICE_ABOVE_LIMIT", "the request's limit", price.charge, limit, "limit", {})
 
 
 def dataset_that_forbids(price: Price, datasets: list[Dataset]) -> Dataset | None:
     """Return a dataset whose policy does not allow the price; None: all do."""
     for dataset in datasets:
-        if dataset.policy.HasField("max_charge") and not price.accounting.fits(dataset.policy.max_charge, price.charge):
+        policy = dataset.policy
+        if policy.HasField("max_charge") and not price.accounting.fits_once(policy.max_charge, price.charge):
             return dataset
     return None
 
@@ -111,14 +118,7 @@ def price_above_policy(price: Price, dataset: Dataset) -> Refusal:
 
 def accounting_mismatch(population: Population) -> Refusal:
     """The population's accounting, or the form of a limit in it, is not served."""
-    kind = AccountingKind.Name(population.accounting).removeprefix("ACCOUNTING_")
-    return Refusal(
-        grpc.StatusCode.FAILED_PRECONDITION,
-        "ACCOUNTING_MISMATCH",
-        f"{population.name} adds up losses by {kind}, which does not take this",
-        metadata={"population": population.name, "accounting": kind, "hint": "a ZCDP population takes ρ or (ε, δ)"},
-        precondition=("ACCOUNTING_MISMATCH", population.name, f"accounting is {kind}"),
-    )
+    return mismatch_of(population.name, population.accounting)
 
 
 def _current_versions(query: QueryPrice, datasets: list[Dataset]) -> Versions:
@@ -141,11 +141,12 @@ def _current_versions(query: QueryPrice, datasets: list[Dataset]) -> Versions:
     return tuple((dataset.name, dataset.version) for dataset in datasets)
 
 
-def _ledger_behind(population: str) -> Refusal:
+def ledger_behind(population: str) -> Refusal:
+    """The chain does not contain its mark, as far as this server knows."""
     return Refusal(
         grpc.StatusCode.FAILED_PRECONDITION,
         "LEDGER_BEHIND",
         f"the ledger of {population} does not contain all that was ever told of it",
-        metadata={"population": population, "hint": "an administrator must reconcile it with the release store"},
-        precondition=("LEDGER_BEHIND", population, "an administrator must reconcile it"),
+        metadata={"population": population, "hint": "restore a later copy, or an administrator reopens it"},
+        precondition=("LEDGER_BEHIND", population, "an administrator must reopen it"),
     )

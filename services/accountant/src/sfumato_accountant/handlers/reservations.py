@@ -1,19 +1,20 @@
 """ReservationService: what was paid for, as the chains say."""
 # ruff: noqa: N802, ARG002  (names and arguments of the generated servicer)
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from sfumato.v1 import query_pb2
+from sfumato.v1 import query_pb2, scope_pb2
 from sfumato_accountant.catalog.pages import page_size, page_start, page_token
 from sfumato_accountant.handlers.catalogue import Catalogue
 from sfumato_accountant.handlers.visibility import Visibility
 from sfumato_accountant.ledger.chain import Chain
 from sfumato_accountant.ledger.chains import Chains
 from sfumato_accountant.ledger.fold import PaidQuery, QueryState
+from sfumato_accountant.ledger.left import left_after
 from sfumato_accountant.ledger.reservations import Reservations, View
 from sfumato_accountant.ledger.settling import reservation_unknown
 from sfumato_mesh.caller import current_caller
@@ -48,18 +49,32 @@ class ReservationHandlers(reservation_service_pb2_grpc.ReservationServiceService
     async def GetReservation(self, request: pb.GetReservationRequest, context: Any) -> pb.GetReservationResponse:
         """Return one reservation."""
         chain, query, view = await self._visible(request.query_id)
-        return pb.GetReservationResponse(reservation=await self._reservations.one(chain, query, view))
+        return pb.GetReservationResponse(
+            reservation=await self._reservations.one(chain, query, view),
+            left=self._left(chain, query, view) if request.with_left else (),
+        )
 
     async def WatchReservation(
         self, request: pb.WatchReservationRequest, context: Any
     ) -> AsyncIterator[pb.WatchReservationResponse]:
         """Send the reservation, and again when it has its terminal."""
         chain, query, view = await self._visible(request.query_id)
-        yield pb.WatchReservationResponse(reservation=await self._reservations.one(chain, query, view))
+        if query.state is not QueryState.OPEN or not request.known_open:
+            yield await self._told(chain, query, view)
         if query.state is QueryState.OPEN:
             await chain.ended(query.query_id)
-            query = chain.fold.queries[query.query_id]
-            yield pb.WatchReservationResponse(reservation=await self._reservations.one(chain, query, view))
+            query = chain.query(query.query_id)
+            yield await self._told(chain, query, view)
+
+    async def _told(self, chain: Chain, query: PaidQuery, view: View) -> pb.WatchReservationResponse:
+        reservation = await self._reservations.one(chain, query, view)
+        return pb.WatchReservationResponse(reservation=reservation, left=self._left(chain, query, view))
+
+    def _left(self, chain: Chain, query: PaidQuery, view: View) -> Sequence[scope_pb2.ScopePrice]:
+        """Return what is left in the scopes that paid an answered query: nothing for who does not see its answer."""
+        if view is not View.WHOLE:
+            return ()
+        return left_after(chain.population, chain.fold, query, self._chains.now(chain.population))
 
     async def ListOpenReservations(
         self, request: pb.ListOpenReservationsRequest, context: Any
@@ -72,7 +87,7 @@ class ReservationHandlers(reservation_service_pb2_grpc.ReservationServiceService
         for population in await self._chains.populations():
             chain = self._chains.chain(population)
             fold = await chain.refresh()
-            queries = [fold.queries[query_id] for query_id in fold.open]
+            queries = fold.open_queries()
             found += [
                 (_place(query), chain, query) for query in queries if before is None or query.reserved_at < before
             ]
@@ -91,11 +106,13 @@ class ReservationHandlers(reservation_service_pb2_grpc.ReservationServiceService
         start = page_start(conditions, request.page_token)
         size = page_size(request.page_size)
         visibility = Visibility(self._catalogue, caller)
+        datasets = [dataset.name for dataset in await self._catalogue.visible_datasets(caller)] if caller.user else []
         found: list[tuple[str, Chain, PaidQuery, View]] = []
         for population in await self._chains.populations():
             chain = self._chains.chain(population)
             await chain.refresh()
-            found += await _newest(chain, request, visibility, start, size + 1)
+            names = _asked_names(request) or await visibility.names(population, datasets)
+            found += await _newest(chain, request, visibility, names, start, size + 1)
         found.sort(key=lambda each: each[0], reverse=True)
         page = found[:size]
         reservations = _cut(await self._several([(chain, query, view) for _, chain, query, view in page]))
@@ -111,7 +128,7 @@ class ReservationHandlers(reservation_service_pb2_grpc.ReservationServiceService
             chain, query = found
             view = await Visibility(self._catalogue, caller).view(chain.population, query)
             if view is not None:
-                return chain, chain.fold.queries[query_id], view
+                return chain, chain.query(query_id), view
         if caller.user:
             raise access_denied(f"queries/{query_id}")
         raise reservation_unknown(query_id)
@@ -139,7 +156,12 @@ def _cut(reservations: list[reservation_pb2.Reservation]) -> list[reservation_pb
 
 
 async def _newest(
-    chain: Chain, request: pb.ListReservationsRequest, visibility: Visibility, start: str, limit: int
+    chain: Chain,
+    request: pb.ListReservationsRequest,
+    visibility: Visibility,
+    names: Collection[str] | None,
+    start: str,
+    limit: int,
 ) -> list[tuple[str, Chain, PaidQuery, View]]:
     """Return the newest queries of a chain behind a place that fulfil the conditions and may be seen.
 
@@ -147,7 +169,7 @@ async def _newest(
     """
     found: list[tuple[str, Chain, PaidQuery, View]] = []
     wanted = _filter(request)
-    for query in list(_behind(chain, start)):
+    for query in _behind(chain, start, names):
         if len(found) >= limit and query.reserved_at < found[-1][2].reserved_at:
             break
         view = await visibility.view(chain.population, query) if wanted(query) else None
@@ -156,10 +178,16 @@ async def _newest(
     return found
 
 
-def _behind(chain: Chain, start: str) -> Iterator[PaidQuery]:
-    for query in reversed(chain.fold.queries.values()):
+def _behind(chain: Chain, start: str, names: Collection[str] | None) -> Iterator[PaidQuery]:
+    until = datetime.fromisoformat(start.partition(" ")[0]) if start else None
+    for query in chain.fold.queries_newest_first(names=names, until=until):
         if not start or _place(query) < start:
             yield query
+
+
+def _asked_names(request: pb.ListReservationsRequest) -> Collection[str]:
+    """Return a name that every query asked for has, if the request says one."""
+    return {next(filter(None, (request.analyst, request.project, request.dataset)), "")} - {""}
 
 
 def _filter(request: pb.ListReservationsRequest) -> Callable[[PaidQuery], bool]:
@@ -170,7 +198,7 @@ def _filter(request: pb.ListReservationsRequest) -> Callable[[PaidQuery], bool]:
     def wanted(query: PaidQuery) -> bool:
         return (
             (not request.dataset or request.dataset in query.datasets)
-            and (not request.project or request.project == query.claim.project)
+            and (not request.project or request.project == query.project)
             and (not request.analyst or request.analyst == query.analyst)
             and (since is None or query.reserved_at >= since)
             and (until is None or query.reserved_at < until)

@@ -7,40 +7,43 @@ folds, decides every member again, and tries the next position. Nobody is refuse
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sfumato.v1 import ledger_pb2
+from sfumato.v1 import ledger_pb2, population_pb2
+from sfumato_accountant.ledger.claim_facts import encode_facts
 from sfumato_accountant.ledger.claims import Claims
 from sfumato_accountant.ledger.decisions import Member, Proposal, Settled
-from sfumato_accountant.ledger.entries import check_entry, make_entry
+from sfumato_accountant.ledger.entries import make_entry
 from sfumato_accountant.ledger.events import (
-    Charged,
-    Committed,
     Event,
     LedgerBroken,
     Reserved,
     Shared,
     event_payload,
     read_event,
-    read_time,
 )
-from sfumato_accountant.ledger.fold import ClaimFacts, Fold, Position
+from sfumato_accountant.ledger.fold import ClaimFacts, Fold, PaidQuery
+from sfumato_accountant.ledger.folding import apply
 from sfumato_accountant.ledger.settling import Salt, fresh_salt
-from sfumato_accountant.ledger.signatures import LedgerKey
+from sfumato_accountant.ledger.signatures import LedgerKey, Signers
+from sfumato_accountant.ledger.snapshots import Snapshots
+from sfumato_accountant.ledger.tail import take_up, take_up_read
 from sfumato_accountant.ledger.timekeeping import Timekeeper, cannot_append
-from sfumato_accountant.stores.ports import LedgerStore, Side, StoredEntry, StoreUnavailable
+from sfumato_accountant.ledger.uncollected import uncollected
+from sfumato_accountant.stores.ports import LedgerStore, Side, SideKind, StoredEntry, StoreUnavailable
 from sfumato_mesh.refusal import Refusal
 
 T = TypeVar("T")
 
-_PAGE: Final = 1000
+_PAGE: Final = 2000
 _GROUP_LIMIT: Final = 64
 _RACES_MAX: Final = 1000
 _UNKNOWN_MAX: Final = 3
 _POLL_SECONDS: Final = 0.02
+_GROWTH_POLL_SECONDS: Final = 0.25
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +64,13 @@ class _Group:
     claims: dict[str, ClaimFacts] = field(default_factory=dict)
     sides: list[Side] = field(default_factory=list)
 
+    def copies(self) -> tuple[bytes, ...]:
+        """Return the facts of claims that lie beside the entry, one a payload."""
+        paid = [event.fact for event in self.events]
+        return tuple(
+            encode_facts(self.claims[fact.query_id]) if isinstance(fact, Reserved | Shared) else b"" for fact in paid
+        )
+
 
 class Chain:
     """The chain of one population, as one replica sees it."""
@@ -70,24 +80,27 @@ class Chain:
         population: str,
         store: LedgerStore,
         claims: Claims,
-        key: LedgerKey,
+        keys: Signers,
         timekeeper: Timekeeper,
         *,
         salt: Salt = fresh_salt,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self.population = population
         self.fold = Fold()
         self._store = store
         self._claims = claims
-        self._key = key
+        self._keys = keys
         self._timekeeper = timekeeper
         self._salt = salt
+        self._snapshots = snapshots
         self._queue: deque[_Waiting] = deque()
         self._runner: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._next_reading: asyncio.Task[None] | None = None
         self._waiters: dict[str, set[asyncio.Future[None]]] = {}
         self._poller: asyncio.Task[None] | None = None
+        self._growth: set[asyncio.Future[None]] = set()
         self._broken: LedgerBroken | None = None
 
     async def refresh(self) -> Fold:
@@ -121,9 +134,20 @@ class Chain:
         return await waiting.future  # type: ignore[no-any-return]
 
     async def ensure_begun(self) -> None:
-        """Append genesis if the chain is empty."""
+        """Append genesis if the chain is empty: what the record of its beginning says, or that of a ZCDP population."""
         while (await self.refresh()).head.sequence < 0:
             await self._begin()
+
+    def query(self, query_id: str) -> PaidQuery:
+        """Return a query that is known to be paid, as it was when the chain was last read.
+
+        Raises:
+            LedgerBroken: it is not in the chain.
+        """
+        query = self.fold.query(query_id)
+        if query is None:
+            raise LedgerBroken(f"{self.population}: a query is gone that was paid")
+        return query
 
     async def ended(self, query_id: str) -> None:
         """Return when a paid query has its terminal: at once for appends of this replica, else within a poll."""
@@ -142,6 +166,25 @@ class Chain:
             if not waiters and self._waiters.get(query_id) is waiters:
                 del self._waiters[query_id]
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether this replica has stopped at an entry: it answers and appends no more."""
+        return self._broken is not None
+
+    async def grown(self, sequence: int) -> None:
+        """Return when the chain has an entry at a position: at once for appends of this replica, else within a poll.
+
+        Raises:
+            StoreUnavailable, LedgerBroken: as `refresh`.
+        """
+        while (await self.refresh()).head.sequence < sequence:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._growth.add(future)
+            try:
+                await asyncio.wait((future,), timeout=_GROWTH_POLL_SECONDS)
+            finally:
+                self._growth.discard(future)
+
     async def close(self) -> None:
         """Stop waiting for others."""
         for task in (self._poller, self._runner, self._reading, self._next_reading):
@@ -150,6 +193,8 @@ class Chain:
                 await asyncio.wait([task])
         for waiting in self._queue:
             waiting.future.cancel()
+        if self._snapshots is not None:
+            await self._snapshots.close(self.fold)
 
     # Reading.
 
@@ -162,42 +207,44 @@ class Chain:
     async def _read(self) -> None:
         if self._broken is not None:
             raise self._broken
-        while True:
-            entries = await self._store.read(self.population, self.fold.head.sequence + 1, _PAGE)
-            if entries:
-                await self._take_entries(entries)
-            if len(entries) < _PAGE:
-                return
+        if self._snapshots is not None and self.fold.head.sequence < 0:
+            self.fold = await self._snapshots.restored() or self.fold
+        if await self._read_page():
+            with uncollected():
+                while await self._read_page():
+                    pass
+        self._consider_snapshot()
+
+    def _consider_snapshot(self) -> None:
+        if self._snapshots is not None:
+            self._snapshots.consider(self.fold)
+
+    async def _read_page(self) -> bool:
+        """Take up what follows; return whether there may be more."""
+        entries = await self._store.read(self.population, self.fold.head.sequence + 1, _PAGE)
+        if entries:
+            await self._take_entries(entries)
+        return len(entries) == _PAGE
 
     async def _take_entries(self, entries: Sequence[StoredEntry]) -> None:
         try:
-            events = [[read_event(record.payload) for record in entry.records] for entry in entries]
-            queries = {
-                event.fact.query_id: event.fact.claim_digest
-                for group in events
-                for event in group
-                if isinstance(event.fact, Reserved | Shared)
-            }
-            claims = {query_id: record.facts for query_id, record in (await self._claims.paid(queries)).items()}
-            for entry, group in zip(entries, events, strict=True):
-                if entry.sequence > self.fold.head.sequence:  # else this replica's own append came between
-                    check_entry(entry, self.population, self.fold.head.sequence + 1, self.fold.head.entry_hash)
-                    self._take(entry, group, claims)
+            claims: dict[str, ClaimFacts] = {}
+            while lacking := take_up_read(self.fold, self.population, entries, claims):
+                found = await self._claims.paid(lacking)
+                claims.update((query_id, record.facts) for query_id, record in found.items())
         except LedgerBroken as broken:
             self._broken = broken
             _log.error("chain stopped: %s", broken)
             raise
+        self._announce()
 
-    def _take(self, entry: StoredEntry, events: Sequence[Event], claims: Mapping[str, ClaimFacts]) -> None:
-        at = read_time(entry.at)
-        if at < self.fold.head.at:
-            raise LedgerBroken(f"{self.population}: position {entry.sequence} is dated before the one before it")
-        for event in events:
-            self.fold.apply(event, claims, entry.sequence, at)
-        self.fold.advance(Position(entry.sequence, entry.entry_hash, at), (entry.key_id, entry.signature))
-        for event in events:
-            if isinstance(event.fact, Committed | Charged | Shared):
-                self._wake(event.fact.query_id)
+    def _announce(self) -> None:
+        """Wake those who wait for a terminal that is there now, or for any entry."""
+        for query_id in [each for each in self._waiters if each not in self.fold.open]:
+            self._wake(query_id)
+        for future in self._growth:
+            if not future.done():
+                future.set_result(None)
 
     # Appending.
 
@@ -220,17 +267,22 @@ class Chain:
         unknown = 0
         for _ in range(_RACES_MAX):
             await self.ensure_begun()
-            obstacle = await self._timekeeper.obstacle(self.fold, self._key)
+            obstacle = await self._timekeeper.obstacle(self.fold, self._next_key())
+            key = self._next_key()
+            if obstacle is None and key is None:
+                continue  # another replica has changed the key meanwhile
             now = self._timekeeper.now(self.fold.head.at)
             decided = self._decide(group, now, alone=obstacle is not None)
             if obstacle is not None:
                 _deliver(group, [obstacle if isinstance(each, Proposal) else each for each in decided.outcomes])
                 return
-            if not decided.payloads:
+            if not decided.payloads or key is None:
                 _deliver(group, decided.outcomes)
                 return
             head = self.fold.head
-            entry = make_entry(self.population, head.sequence + 1, now, head.entry_hash, decided.payloads, self._key)
+            entry = make_entry(
+                self.population, head.sequence + 1, now, head.entry_hash, decided.payloads, key, decided.copies()
+            )
             try:
                 appended = await self._store.append(entry, decided.sides)
             except StoreUnavailable:
@@ -259,7 +311,7 @@ class Chain:
                 if isinstance(outcome, Proposal) and not alone:
                     payload = event_payload(outcome.event)
                     event = read_event(payload)
-                    self.fold.apply(event, outcome.claims, position, now)
+                    apply(self.fold, event, outcome.claims, position, now)
                     decided.payloads.append(payload)
                     decided.events.append(event)
                     decided.claims.update(outcome.claims)
@@ -268,7 +320,9 @@ class Chain:
 
     def _take_own(self, entry: StoredEntry, decided: _Group) -> None:
         if entry.sequence > self.fold.head.sequence:  # else a reader saw it first
-            self._take(entry, decided.events, decided.claims)
+            take_up(self.fold, entry, decided.events, decided.claims)
+            self._announce()
+            self._consider_snapshot()
 
     def _answers(self, group: list[_Waiting], decided: _Group, now: datetime) -> list[Settled[Any] | Refusal]:
         """Answer those whose event is in the chain now from the fold; the others as they were decided behind them."""
@@ -283,15 +337,27 @@ class Chain:
             answers.append(again)
         return answers
 
+    def _next_key(self) -> LedgerKey | None:
+        """Return the key that the next entry needs; None: this accountant does not hold it."""
+        return self._keys.holding(self.fold.public_key) if self.fold.public_key else self._keys.first
+
     async def _begin(self) -> None:
-        genesis = ledger_pb2.LedgerEvent(salt=self._salt(), genesis=ledger_pb2.Genesis(public_key=self._key.public_key))
-        obstacle = await self._timekeeper.obstacle(self.fold, self._key)
+        genesis = ledger_pb2.LedgerEvent(salt=self._salt(), genesis=await self._genesis())
+        obstacle = await self._timekeeper.obstacle(self.fold, self._keys.first)
         if obstacle is not None:
             raise obstacle
         now = self._timekeeper.now(self.fold.head.at)
         await self._store.append(
-            make_entry(self.population, 0, now, self.fold.head.entry_hash, [event_payload(genesis)], self._key)
+            make_entry(self.population, 0, now, self.fold.head.entry_hash, [event_payload(genesis)], self._keys.first)
         )
+
+    async def _genesis(self) -> ledger_pb2.Genesis:
+        body = (await self._store.get_sides(SideKind.CHAIN, [self.population])).get(self.population)
+        genesis = ledger_pb2.Genesis.FromString(body or b"")
+        if genesis.accounting == population_pb2.ACCOUNTING_UNSPECIFIED:
+            genesis.accounting = population_pb2.ACCOUNTING_ZCDP
+        genesis.public_key = self._keys.first.public_key
+        return genesis
 
     # Waiting.
 

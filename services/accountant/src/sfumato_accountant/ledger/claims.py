@@ -7,7 +7,7 @@ claim is put under its own digest, and the reservation names that digest. Its bo
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,7 +45,8 @@ class ClaimRecord:
     @property
     def facts(self) -> ClaimFacts:
         """What a fold must know of it."""
-        return ClaimFacts(self.claim.plan_digest, self.claim.project, tuple(sorted(self.claim.labels.items())))
+        claim = self.claim
+        return ClaimFacts(claim.plan_digest, claim.project, tuple(sorted(claim.labels.items())), claim.family_digest)
 
 
 class Claims:
@@ -74,7 +75,8 @@ class Claims:
         bound = first.claim
         if (bound.body_digest, bound.analyst, bound.population) != (claim.body_digest, claim.analyst, claim.population):
             raise request_id_reused()
-        if first.claim.plan_digest == claim.plan_digest and first.claim.task == claim.task:
+        same = (bound.plan_digest, bound.family_digest) == (claim.plan_digest, claim.family_digest)
+        if same and bound.task == claim.task:
             return first
         salted.salt = first.claim.salt
         amended = ClaimRecord.of(salted)
@@ -124,9 +126,18 @@ class Claims:
             result[query_id] = record
         return result
 
-    async def of(self, query: PaidQuery) -> ClaimRecord:
-        """Return the claim that a paid query names."""
-        return (await self.paid({query.query_id: query.claim_digest}))[query.query_id]
+    async def of(self, queries: Iterable[PaidQuery]) -> Mapping[str, ClaimRecord]:
+        """Return the claims of paid queries, by query id.
+
+        Raises:
+            LedgerBroken: one is missing, is not what was hashed, or is not what the fold was told of it.
+        """
+        wanted = {query.query_id: query for query in queries}
+        records = await self.paid({query.query_id: query.claim_digest for query in wanted.values()})
+        for query_id, record in records.items():
+            if record.facts != wanted[query_id].claim:
+                raise LedgerBroken(f"the facts beside the entry that pays query {query_id} are not those of its claim")
+        return records
 
     def _keep(self, record: ClaimRecord) -> None:
         if len(record.body) <= _CACHED_BYTES_MAX:

@@ -1,160 +1,207 @@
-"""The fold: what a chain says, kept in memory. Every answer of the accountant about money comes from here.
+"""The fold: what a chain says. Every answer of the accountant about money comes from here.
 
 It may be extended tentatively by events that are not appended yet (a group decides each member against the fold and
 the group so far), and is put back before anything is awaited: readers never see what is not in the store.
 """
 
-from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from enum import Enum
-from typing import Any, Final, TypeVar
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from heapq import merge
+from operator import itemgetter
+from typing import Final
 
 from sfumato.v1 import charge_pb2
 from sfumato_accountant.accounting.loss import NOTHING, Loss
-from sfumato_accountant.accounting.scopes import Payer, ScopeKey
-from sfumato_accountant.ledger.events import (
-    Charged,
-    Committed,
-    Event,
-    Frozen,
-    Genesis,
-    Granted,
-    LedgerBroken,
-    Reserved,
-    ScopeLosses,
-    Shared,
-    Versions,
-)
+from sfumato_accountant.accounting.scopes import POPULATION, ScopeKey
+from sfumato_accountant.ledger.events import Versions
+from sfumato_accountant.ledger.paid_queries import ClaimFacts, PaidQuery, QueryState
+from sfumato_accountant.ledger.paid_texts import EndedTexts, OpenTexts, ended_query, open_query
+from sfumato_accountant.ledger.state import Act, GrantFacts, KeyFacts, Position, State, spent_of
 
-K = TypeVar("K")
-V = TypeVar("V")
-
-_ABSENT: Final = object()
-_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+__all__ = ["Act", "ClaimFacts", "Fold", "GrantFacts", "KeyFacts", "PaidQuery", "Position", "QueryState"]
 
 
-class QueryState(Enum):
-    """Where a paid query is."""
+class Fold(State):
+    """State of one population after its last entry, and what is asked of it."""
 
-    OPEN = "open"
-    COMMITTED = "committed"
-    CHARGED = "charged"
-    SHARED = "shared"
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimFacts:
-    """What a fold must know of a claim."""
-
-    plan_digest: bytes
-    project: str
-    """projects/{project} that pays; empty: none."""
-    labels: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PaidQuery:
-    """A query that the chain knows."""
-
-    query_id: str
-    analyst: str
-    claim_digest: bytes
-    claim: ClaimFacts
-    versions: Versions
-    charge: Loss
-    """Price of the release."""
-    scopes: ScopeLosses
-    """Who paid what with this query."""
-    reserved_sequence: int
-    reserved_at: datetime
-    give_up_time: datetime
-    state: QueryState
-    terminal_sequence: int = 0
-    terminal_at: datetime | None = None
-    attempt: str = ""
-    release_digest: bytes = b""
-    release_query_id: str = ""
-    """UUID of the query that drew the release; empty until there is one."""
-    cancelled: bool = False
+    # Money.
 
     @property
-    def datasets(self) -> tuple[str, ...]:
-        """datasets/{dataset} that it reads."""
-        return tuple(dataset for dataset, _ in self.versions)
-
-    @property
-    def payer(self) -> Payer:
-        """What decides which scopes it counts against."""
-        return Payer(self.datasets, self.claim.project, self.analyst)
-
-
-@dataclass(frozen=True, slots=True)
-class GrantFacts:
-    """A scope's limit, and where the grant last changed: by a limit, or by a freeze."""
-
-    limit: charge_pb2.LossLimit
-    sequence: int
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What an administrator's event did."""
-
-    scope: ScopeKey
-    sequence: int
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place in a chain."""
-
-    sequence: int
-    """−1: before genesis."""
-    entry_hash: bytes
-    at: datetime
-
-
-class Fold:
-    """State of one population after its last entry."""
-
-    def __init__(self) -> None:
-        self.head = Position(-1, bytes(32), _BEGINNING)
-        self.signature: tuple[str, bytes] = ("", b"")
-        """Key id and signature of the head."""
-        self.hashes = bytearray()
-        """entry_hash of every position, 32 bytes each."""
-        self.public_key = b""
-        self.start_time = _BEGINNING
-        self.grants: dict[ScopeKey, GrantFacts] = {}
-        self.frozen: dict[ScopeKey, int] = {}
-        """Frozen scopes, granted or not; the position that froze each."""
-        self.spent: dict[ScopeKey, Loss] = {}
-        self.queries: dict[str, PaidQuery] = {}
-        """In the order of the chain."""
-        self.open: dict[str, None] = {}
-        """Open queries."""
-        self.releases: dict[tuple[str, bytes, Versions], str] = {}
-        """(analyst, plan digest, versions) → the query, lowest in the chain, whose release answers."""
-        self.payers: dict[str, frozenset[ScopeKey]] = {}
-        """Query that drew a release → all scopes that have paid for it."""
-        self.acts: dict[bytes, Act] = {}
-        """Salt → what an administrator's event did."""
-        self._undo: list[tuple[MutableMapping[Any, Any], Any, Any]] | None = None
+    def spent(self) -> dict[ScopeKey, Loss]:
+        """What each scope has spent in its whole life, with what genesis brought along; a copy."""
+        return spent_of(self.odometers)
 
     def spent_in(self, scope: ScopeKey) -> Loss:
         """Return what a scope has spent in its whole life."""
-        return self.spent.get(scope, NOTHING)
+        odometer = self.odometers.get(scope)
+        return NOTHING if odometer is None else odometer.total
+
+    def spent_until(self, scope: ScopeKey, at: datetime) -> Loss:
+        """Return what a scope had spent at an instant, that instant included."""
+        odometer = self.odometers.get(scope)
+        return NOTHING if odometer is None else odometer.until(at)
+
+    def limit_until(self, scope: ScopeKey, at: datetime) -> charge_pb2.LossLimit | None:
+        """Return the limit that a scope had at an instant; None: it had no grant then."""
+        grant = self.grants.get(scope)
+        held = [limit for since, limit in grant.history if since <= at] if grant is not None else []
+        return held[-1] if held else None
+
+    def window_of(self, scope: ScopeKey, at: datetime) -> tuple[datetime, datetime] | None:
+        """Return start and end (outside) of the window of a scope's grant that holds an instant; None: it has none."""
+        grant = self.grants.get(scope)
+        return None if grant is None or grant.window is None else grant.window.around(at)
+
+    def window_spent(self, scope: ScopeKey, at: datetime) -> Loss:
+        """Return what a scope has spent in the window that holds an instant; nothing where it has no window.
+
+        What genesis carried over, and what a reopening charged, counts at the instant of those entries: a merge never
+        refills a window.
+        """
+        bounds = self.window_of(scope, at)
+        odometer = self.odometers.get(scope)
+        return NOTHING if bounds is None or odometer is None else odometer.between(*bounds)
+
+    def children(self, scope: ScopeKey) -> list[ScopeKey]:
+        """Return the scopes whose grants are lent from a scope's grant."""
+        return sorted(child for child, grant in self.grants.items() if grant.parent == scope)
+
+    def delegated(self, scope: ScopeKey) -> Loss:
+        """Return the sum of the limits lent from a scope's grant: ρ, δ of those in ρ, and ε, δ of those in (ε, δ)."""
+        total = NOTHING
+        for child in self.children(scope):
+            limit = self.grants[child].limit
+            if limit.HasField("rho"):
+                total += Loss(limit.rho.rho_picos, 0, limit.rho.delta_attos)
+            else:
+                total += Loss(0, limit.epsilon.epsilon_picos, limit.epsilon.delta_attos)
+        return total
 
     def is_stopped(self, scope: ScopeKey) -> bool:
         """Return whether a scope or its population is frozen."""
-        return scope in self.frozen or ScopeKey() in self.frozen
+        return scope in self.frozen or POPULATION in self.frozen
+
+    # Queries.
+
+    def query(self, query_id: str) -> PaidQuery | None:
+        """Return a paid query; None: the chain does not know it."""
+        begun = self.open.get(query_id)
+        if begun is not None:
+            return open_query(begun)
+        ended = self.ended.get(query_id)
+        if ended is None and self.archive is not None:
+            ended = self.archive.query(query_id)
+        return None if ended is None else ended_query(ended)
+
+    def knows(self, query_id: str) -> bool:
+        """Return whether a query was paid."""
+        if query_id in self.open or query_id in self.ended:
+            return True
+        return self.archive is not None and self.archive.knows(query_id)
+
+    @property
+    def query_count(self) -> int:
+        """How many queries were ever paid."""
+        archived = 0 if self.archive is None else self.archive.ended_count
+        return archived + len(self.open) + len(self.ended)
+
+    def open_queries(self) -> list[PaidQuery]:
+        """Return the queries without a terminal, oldest first."""
+        return sorted(map(open_query, self.open.values()), key=lambda query: (query.reserved_sequence, query.query_id))
+
+    def queries_newest_first(
+        self, *, names: Collection[str] | None = None, until: datetime | None = None
+    ) -> Iterator[PaidQuery]:
+        """Iterate over paid queries, the last that was paid first, as they are now.
+
+        Args:
+            names: users/{user} who asked, projects/{project} that paid, datasets/{dataset} that are read: queries that
+                have any of them; None: all.
+            until: those paid at this instant or before; None: all.
+        """
+        known: list[OpenTexts | EndedTexts] = [*self.ended.values(), *self.open.values()]
+        if until is not None:
+            known = [each for each in known if each[3] <= until]
+        if names is not None:
+            quoted = [f'"{name}"' for name in names]
+            known = [each for each in known if any(name in each[0] for name in quoted)]  # and it may stand elsewhere
+        known.sort(key=_by_time, reverse=True)
+        archived = iter(()) if self.archive is None else self.archive.newest_first(names, until)
+        for texts in merge(known, archived, key=_by_time, reverse=True):
+            query = open_query(texts) if len(texts) == _OPEN else ended_query(texts)
+            if names is None or any(name in names for name in (query.analyst, query.project, *query.datasets)):
+                yield query
+
+    def releases_of(self, plan_digest: bytes, versions: Versions) -> tuple[str, ...]:
+        """Return the committed queries of a question on such versions, whoever asked, by their terminals ascending."""
+        archived = [] if self.archive is None else self.archive.releases(plan_digest, versions)
+        return (*archived, *self._on(versions, self.answering.get(plan_digest, ())))
+
+    def families_of(self, family_digest: bytes, versions: Versions) -> tuple[str, ...]:
+        """Return the committed queries of a family on such versions, whoever asked, by their terminals ascending."""
+        if not family_digest:
+            return ()
+        archived = [] if self.archive is None else self.archive.relatives(family_digest, versions)
+        return (*archived, *self._on(versions, self.related.get(family_digest, ())))
+
+    def _on(self, versions: Versions, query_ids: tuple[str, ...]) -> tuple[str, ...]:
+        queries = [self.query(query_id) for query_id in query_ids]
+        return tuple(query.query_id for query in queries if query is not None and query.versions == versions)
+
+    def payers_of(self, query_id: str) -> frozenset[ScopeKey]:
+        """Return all scopes that have paid for a query's release: with it, or later with queries that share it."""
+        query = self.query(query_id)
+        own = () if query is None else (scope for scope, _ in query.scopes)
+        return self.sharers_of(query_id).union(own)
+
+    def sharers_of(self, query_id: str) -> frozenset[ScopeKey]:
+        """Return the scopes that paid for a query's release later, with queries that share it."""
+        archived = frozenset() if self.archive is None else self.archive.sharers(query_id)
+        return self.sharers.get(query_id, frozenset()) | archived
+
+    # The chain.
+
+    @property
+    def closed(self) -> tuple[str, ...]:
+        """populations/{population} that follow; empty: the chain is open."""
+        return tuple(self.successors)
+
+    @property
+    def keys(self) -> list[KeyFacts]:
+        """Signing keys, oldest first."""
+        return [self.signers[start] for start in sorted(self.signers)]
+
+    @property
+    def public_key(self) -> bytes:
+        """Key that signs the next entry; empty before genesis."""
+        key = self.key_at(self.head.sequence + 1)
+        return b"" if key is None else key.public_key
+
+    def key_at(self, sequence: int) -> KeyFacts | None:
+        """Return the key that signs a position; None: there is none before genesis."""
+        start = max((start for start in self.signers if start <= sequence), default=None)
+        return None if start is None else self.signers[start]
 
     def hash_at(self, sequence: int) -> bytes:
-        """Return the hash of the entry at a position of this chain."""
-        return bytes(self.hashes[32 * sequence : 32 * (sequence + 1)])
+        """Return the hash of the entry at a position of this chain; empty: there is none."""
+        first = 0 if self.archive is None else self.archive.sequence + 1
+        if sequence < first and self.archive is not None:
+            return self.archive.hash_at(sequence)
+        return bytes(self.hashes[32 * (sequence - first) : 32 * (sequence - first + 1)])
+
+    def contains(self, sequence: int, entry_hash: bytes) -> bool:
+        """Return whether an entry of that hash stands at that position."""
+        return sequence >= 0 and bool(entry_hash) and self.hash_at(sequence) == entry_hash
+
+    @property
+    def reopened(self) -> dict[tuple[int, bytes], Position]:
+        """Position and hash of a lost head → the entry that gave it up."""
+        return {lost: Position(sequence, self.hash_at(sequence), at) for lost, (sequence, at) in self.lost.items()}
+
+    @property
+    def reopened_at(self) -> int:
+        """Position of the entry that last reopened the chain; −1: none did."""
+        return max(sequence for sequence, _ in self.lost.values()) if self.lost else -1
 
     def advance(self, head: Position, signature: tuple[str, bytes]) -> None:
         """Move the head to the entry whose events have all been applied."""
@@ -162,156 +209,7 @@ class Fold:
         self.head = head
         self.signature = signature
 
-    @contextmanager
-    def tentative(self) -> Iterator[None]:
-        """Take back every `apply` of the block at its end. Nothing may be awaited inside."""
-        self._undo = []
-        try:
-            yield
-        finally:
-            for mapping, key, value in reversed(self._undo):
-                if value is _ABSENT:
-                    del mapping[key]
-                else:
-                    mapping[key] = value
-            self._undo = None
 
-    def apply(self, event: Event, claims: Mapping[str, ClaimFacts], sequence: int, at: datetime) -> None:
-        """Take up one event of the entry at `sequence`. Its claim, if it has one, must be among `claims`.
-
-        Raises:
-            LedgerBroken: the event contradicts the chain before it.
-        """
-        match event.fact:
-            case Genesis() as fact:
-                self._begin(fact, sequence, at)
-            case Reserved() as fact:
-                self._reserve(fact, event.user, claims, sequence, at)
-            case Committed() as fact:
-                self._commit(fact, sequence, at)
-            case Charged() as fact:
-                self._charge(fact, sequence, at)
-            case Shared() as fact:
-                self._share(fact, event.user, claims, sequence, at)
-            case Granted() as fact:
-                self._set(self.grants, fact.scope, GrantFacts(fact.limit, sequence, at))
-                self._set(self.acts, event.salt, Act(fact.scope, sequence))
-            case Frozen() as fact:
-                self._freeze(fact, sequence, at)
-                self._set(self.acts, event.salt, Act(fact.scope, sequence))
-
-    def _begin(self, fact: Genesis, sequence: int, at: datetime) -> None:
-        if sequence != 0:
-            raise LedgerBroken(f"a second genesis at position {sequence}")
-        self.public_key = fact.public_key
-        self.start_time = at
-
-    def _reserve(
-        self, fact: Reserved, user: str, claims: Mapping[str, ClaimFacts], sequence: int, at: datetime
-    ) -> None:
-        self._require_new(fact.query_id, sequence)
-        query = PaidQuery(
-            query_id=fact.query_id,
-            analyst=user,
-            claim_digest=fact.claim_digest,
-            claim=_claim(claims, fact.query_id, sequence),
-            versions=fact.versions,
-            charge=fact.charge,
-            scopes=fact.scopes,
-            reserved_sequence=sequence,
-            reserved_at=at,
-            give_up_time=fact.give_up_time,
-            state=QueryState.OPEN,
-        )
-        self._set(self.queries, fact.query_id, query)
-        self._set(self.open, fact.query_id, None)
-        self._pay(fact.scopes)
-
-    def _commit(self, fact: Committed, sequence: int, at: datetime) -> None:
-        query = self._end(
-            fact.query_id,
-            sequence,
-            at,
-            state=QueryState.COMMITTED,
-            attempt=fact.attempt,
-            release_digest=fact.release_digest,
-            release_query_id=fact.query_id,
-        )
-        key = (query.analyst, query.claim.plan_digest, query.versions)
-        if key not in self.releases:
-            self._set(self.releases, key, query.query_id)
-        self._set(self.payers, query.query_id, frozenset(scope for scope, _ in query.scopes))
-
-    def _charge(self, fact: Charged, sequence: int, at: datetime) -> None:
-        self._end(fact.query_id, sequence, at, state=QueryState.CHARGED, cancelled=fact.cancelled)
-
-    def _share(self, fact: Shared, user: str, claims: Mapping[str, ClaimFacts], sequence: int, at: datetime) -> None:
-        self._require_new(fact.query_id, sequence)
-        source = self.queries.get(fact.release_query_id)
-        if source is None or source.state is not QueryState.COMMITTED or source.attempt != fact.attempt:
-            raise LedgerBroken(f"position {sequence} shares a release that is not committed")
-        query = PaidQuery(
-            query_id=fact.query_id,
-            analyst=user,
-            claim_digest=fact.claim_digest,
-            claim=_claim(claims, fact.query_id, sequence),
-            versions=fact.versions,
-            charge=source.charge,
-            scopes=fact.scopes,
-            reserved_sequence=sequence,
-            reserved_at=at,
-            give_up_time=at,
-            state=QueryState.SHARED,
-            terminal_sequence=sequence,
-            terminal_at=at,
-            attempt=fact.attempt,
-            release_digest=fact.release_digest,
-            release_query_id=fact.release_query_id,
-        )
-        self._set(self.queries, fact.query_id, query)
-        self._pay(fact.scopes)
-        payers = self.payers[source.query_id].union(scope for scope, _ in fact.scopes)
-        self._set(self.payers, source.query_id, payers)
-
-    def _freeze(self, fact: Frozen, sequence: int, at: datetime) -> None:
-        if fact.frozen:
-            self._set(self.frozen, fact.scope, sequence)
-        else:
-            self._remove(self.frozen, fact.scope)
-        grant = self.grants.get(fact.scope)
-        if grant is not None:
-            self._set(self.grants, fact.scope, replace(grant, sequence=sequence, at=at))
-
-    def _pay(self, scopes: ScopeLosses) -> None:
-        for scope, loss in scopes:
-            self._set(self.spent, scope, self.spent_in(scope) + loss)
-
-    def _end(self, query_id: str, sequence: int, at: datetime, **changes: Any) -> PaidQuery:
-        query = self.queries.get(query_id)
-        if query is None or query.state is not QueryState.OPEN:
-            raise LedgerBroken(f"position {sequence} ends a query that is not open")
-        query = replace(query, terminal_sequence=sequence, terminal_at=at, **changes)
-        self._set(self.queries, query_id, query)
-        self._remove(self.open, query_id)
-        return query
-
-    def _require_new(self, query_id: str, sequence: int) -> None:
-        if query_id in self.queries:
-            raise LedgerBroken(f"position {sequence} pays a query twice")
-
-    def _set(self, mapping: MutableMapping[K, V], key: K, value: V) -> None:
-        if self._undo is not None:
-            self._undo.append((mapping, key, mapping.get(key, _ABSENT)))
-        mapping[key] = value
-
-    def _remove(self, mapping: MutableMapping[K, V], key: K) -> None:
-        value = mapping.pop(key, _ABSENT)
-        if self._undo is not None and value is not _ABSENT:
-            self._undo.append((mapping, key, value))
-
-
-def _claim(claims: Mapping[str, ClaimFacts], query_id: str, sequence: int) -> ClaimFacts:
-    claim = claims.get(query_id)
-    if claim is None:
-        raise LedgerBroken(f"the claim of a query paid at position {sequence} is missing or another")
-    return claim
+_by_time: Final = itemgetter(3)
+_OPEN: Final = 5
+"""Length of OpenTexts."""

@@ -1,20 +1,23 @@
 """Receipts: the signed proof of a release, made from entry, claim and what the winning worker said of its intervals.
 
 Nothing of it is stored: every replica makes the same bytes (Ed25519 is deterministic), and keeps the latest in memory.
+The key valid at the terminal's position signs, whenever that is; once it is no longer held, the present one does. A
+verifier takes the key of that position or a later one, never an earlier.
 The measures of a repeated release are those that were stored with it: at the confidence, and under the aliases, of the
-question that drew it.
+question that drew it. Those of a derived answer are its own.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from sfumato.v1 import question_pb2, receipt_pb2, scope_pb2
+from sfumato.v1 import question_pb2, quote_pb2, receipt_pb2, scope_pb2
 from sfumato_accountant.ledger.claims import ClaimRecord
 from sfumato_accountant.ledger.events import LedgerBroken
 from sfumato_accountant.ledger.fold import Fold, PaidQuery, QueryState
 from sfumato_accountant.ledger.settling import data_versions
-from sfumato_accountant.ledger.signatures import LedgerKey
+from sfumato_accountant.ledger.signatures import LedgerKey, Signers
+from sfumato_accountant.ledger.timekeeping import cannot_append
 from sfumato_accountant.stores.ports import LedgerStore, Side, SideKind
 from sfumato_mesh.digests import message_json
 from sfumato_mesh.v1 import accountant_service_pb2
@@ -25,16 +28,25 @@ _HARDENED_ENGINE: Final = "native"
 
 def measures_side(request: accountant_service_pb2.CommitQueryRequest) -> Side:
     """Return what a worker says of its intervals, as it is kept for the receipt."""
-    body = receipt_pb2.ReceiptStatement(measures=request.measures).SerializeToString(deterministic=True)
-    return Side(SideKind.MEASURES, f"{request.query_id}/{request.attempt}", body)
+    return Side(SideKind.MEASURES, f"{request.query_id}/{request.attempt}", measures_body(request.measures))
+
+
+def measures_body(measures: Iterable[quote_pb2.MeasureAccuracy]) -> bytes:
+    """Return what is kept of mechanisms and intervals."""
+    return receipt_pb2.ReceiptStatement(measures=measures).SerializeToString(deterministic=True)
+
+
+def derived_side(query_id: str, attempt: str, body: bytes) -> Side:
+    """Return what is kept for the receipt of an answer that is derived from an attempt of a wider question."""
+    return Side(SideKind.MEASURES, f"{query_id}/{attempt}", body)
 
 
 class Receipts:
     """Makes receipts of one chain after another."""
 
-    def __init__(self, store: LedgerStore, key: LedgerKey) -> None:
+    def __init__(self, store: LedgerStore, keys: Signers) -> None:
         self._store = store
-        self._key = key
+        self._keys = keys
         self._made: OrderedDict[str, receipt_pb2.Receipt] = OrderedDict()
 
     async def make(
@@ -44,6 +56,7 @@ class Receipts:
 
         Raises:
             LedgerBroken: what the winning worker said is missing.
+            Refusal: CANNOT_APPEND, this accountant holds no key by which they could be signed.
         """
         answered = [each for each in queries if each.state in (QueryState.COMMITTED, QueryState.SHARED)]
         receipts = {each.query_id: self._made[each.query_id] for each in answered if each.query_id in self._made}
@@ -72,7 +85,16 @@ class Receipts:
         statement = _statement(population, fold, query, claim)
         statement.measures.extend(measures.measures)
         text = message_json(statement)
-        return receipt_pb2.Receipt(signed_statement=text, signature=self._key.sign_receipt(text), statement=statement)
+        signature = self._signer(fold, query.terminal_sequence).sign_receipt(text)
+        return receipt_pb2.Receipt(signed_statement=text, signature=signature, statement=statement)
+
+    def _signer(self, fold: Fold, sequence: int) -> LedgerKey:
+        valid = fold.key_at(sequence)
+        held = None if valid is None else self._keys.holding(valid.public_key)
+        held = held or self._keys.holding(fold.public_key)
+        if held is None:
+            raise cannot_append("key")
+        return held
 
     def _keep(self, query_id: str, receipt: receipt_pb2.Receipt) -> None:
         self._made[query_id] = receipt
@@ -99,6 +121,7 @@ def _statement(population: str, fold: Fold, query: PaidQuery, claim: ClaimRecord
         ],
         release_digest=query.release_digest,
         claim_digest=query.claim_digest,
+        derived=query.derived,
     )
     if query.state is QueryState.SHARED:
         statement.release_query = f"queries/{query.release_query_id}"
@@ -108,4 +131,5 @@ def _statement(population: str, fold: Fold, query: PaidQuery, claim: ClaimRecord
 
 
 def _measures_id(query: PaidQuery) -> str:
-    return f"{query.release_query_id}/{query.attempt}"
+    drawn = query.query_id if query.derived else query.release_query_id
+    return f"{drawn}/{query.attempt}"

@@ -61,13 +61,15 @@ class Commit:
 
     def decide(self, fold: Fold, now: datetime) -> Settled[Outcome] | Proposal:
         """Append `committed` if the query is open and the attempt read what was reserved; see Member."""
-        query = fold.queries.get(self.query_id)
+        query = fold.query(self.query_id)
         if query is None:
             raise reservation_unknown(self.query_id)
         if query.state is QueryState.COMMITTED:
             mine = (query.attempt, query.release_digest) == (self.attempt, self.release_digest)
             return Settled(Outcome.WON if mine else Outcome.LOST)
         if query.state is not QueryState.OPEN or query.versions != self.versions:
+            return Settled(Outcome.LOST)
+        if query.reserved_sequence < fold.reopened_at:  # lost entries may have answered it: charged at its time
             return Settled(Outcome.LOST)
         if terminal_time(now) > now:
             return Settled(Outcome.PENDING)
@@ -100,7 +102,7 @@ class GiveUp:
         Raises:
             Refusal: RESERVATION_UNKNOWN, or TOO_EARLY before give_up_time.
         """
-        query = fold.queries.get(self.query_id)
+        query = fold.query(self.query_id)
         if query is None:
             raise reservation_unknown(self.query_id)
         if query.state is not QueryState.OPEN or terminal_time(now) > now:

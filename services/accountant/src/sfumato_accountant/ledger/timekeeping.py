@@ -48,13 +48,17 @@ class Timekeeper:
         """Return the time of an entry behind one of time `tail`: now, but never before it."""
         return max(self._clock.now(), tail)
 
-    async def obstacle(self, fold: Fold, key: LedgerKey) -> Refusal | None:
+    async def obstacle(self, fold: Fold, key: LedgerKey | None) -> Refusal | None:
         """Return why nothing may be appended behind this fold; None: it may.
+
+        Args:
+            fold: the chain so far.
+            key: held for its next entry; None: this accountant has not got it.
 
         Raises:
             StoreUnavailable: the database did not tell its time.
         """
-        if fold.public_key and fold.public_key != key.public_key:
+        if key is None or fold.public_key not in (b"", key.public_key):
             _log.error("nothing is appended: the chain is signed by another key than this accountant's")
             return cannot_append("key")
         now = self._clock.now()

@@ -1,6 +1,5 @@
-"""A stored entry as JSON values: the same fields in every store, readable by an operator's own tools."""
+"""A stored entry as a document, readable by an operator's own tools."""
 
-import json
 from typing import Any
 
 from sfumato_accountant.stores.ports import StoredEntry, StoredRecord
@@ -16,12 +15,13 @@ def entry_document(entry: StoredEntry) -> dict[str, Any]:
         "hash": entry.entry_hash.hex(),
         "records": [{"digest": each.digest.hex(), "payload": each.payload} for each in entry.records],
         "signature": {"key_id": entry.key_id, "ed25519": entry.signature.hex()},
+        "facts": list(entry.copies),
     }
 
 
 def document_entry(document: dict[str, Any]) -> StoredEntry:
     """Return the entry of such fields. Raises KeyError or ValueError for a document that is none."""
-    return StoredEntry(
+    return StoredEntry.of(
         population=document["population"],
         sequence=int(document["seq"]),
         at=document["at"],
@@ -32,14 +32,5 @@ def document_entry(document: dict[str, Any]) -> StoredEntry:
         ),
         key_id=document["signature"]["key_id"],
         signature=bytes.fromhex(document["signature"]["ed25519"]),
+        copies=tuple(bytes(each) for each in document.get("facts", ())),
     )
-
-
-def entry_to_json(entry: StoredEntry) -> str:
-    """Return an entry as one JSON text."""
-    return json.dumps(entry_document(entry), ensure_ascii=False, separators=(",", ":"))
-
-
-def entry_from_json(text: str) -> StoredEntry:
-    """Return the entry of such a text."""
-    return document_entry(json.loads(text))

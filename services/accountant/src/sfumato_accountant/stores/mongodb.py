@@ -109,6 +109,13 @@ class MongodbLedgerStore:
         return [each["_id"][len(kind) + 1 :] async for each in found]
 
     @_answering
+    async def list_sides(self, kind: SideKind, *, after: str = "", limit: int) -> list[Side]:
+        """List side records; see WholeLedgerStore."""
+        bounds = {"$gt": f"{kind}/{after}", "$lt": f"{kind}/{_LAST}"}
+        found = self._sides.find({"_id": bounds}).sort("_id", ASCENDING).limit(limit)
+        return [Side(kind, each["_id"][len(kind) + 1 :], bytes(each["body"])) async for each in found]
+
+    @_answering
     async def now(self) -> datetime | None:
         """Return the server's time."""
         answer = await self._database.client.admin.command("hello")
@@ -160,6 +167,16 @@ class MongodbRecordStore:
         bounds: Document = {"$gte": f"{kind}/{prefix}", "$gt": f"{kind}/{after}", "$lt": f"{kind}/{prefix}{_LAST}"}
         found = self._records.find({"_id": bounds}).sort("_id", ASCENDING).limit(limit)
         return [Record(each["_id"][len(kind) + 1 :], bytes(each["body"]), each["etag"]) async for each in found]
+
+    @_answering
+    async def kinds(self) -> tuple[str, ...]:
+        """Tell kinds of documents; see WholeRecordStore. One look for each kind: ids begin with it, and a slash."""
+        kinds: tuple[str, ...] = ()
+        after, order = "", [("_id", ASCENDING)]
+        while (found := await self._records.find_one({"_id": {"$gt": after}}, {"_id": 1}, sort=order)) is not None:
+            kinds = (*kinds, str(found["_id"]).partition("/")[0])
+            after = f"{kinds[-1]}/{_LAST}"
+        return kinds
 
     @_answering
     async def delete(self, kind: str, id: str) -> bool:  # noqa: A002

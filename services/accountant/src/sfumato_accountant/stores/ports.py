@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Layout of both stores. A store of another version is refused at the door: migrations are acts, not side effects."""
+
+
+_LENGTH: Final = 2
 
 
 class StoreUnavailable(Exception):  # noqa: N818  (a state of the store, not a bug)
@@ -22,7 +25,7 @@ class SideKind(StrEnum):
     """Records beside the chains: put if absent, never changed, bound by what the chain says of them."""
 
     CHAIN = "chain"
-    """id: population. Its chain exists, or is about to."""
+    """id: population. Its chain exists, or is about to. Body: its genesis, but for the key."""
     CLAIM = "claim"
     """id: UUID of the query. What a query id is bound to."""
     AMENDED_CLAIM = "amended-claim"
@@ -44,19 +47,17 @@ class Side:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
+class StoredRecord(NamedTuple):
     """One event of an entry, as it is hashed."""
 
     digest: bytes
     """SHA-256 of payload."""
     payload: str
-    """RFC 8785 JSON. Kept as it was first written."""
+    """RFC 8785 JSON, which has no line feed. Kept as it was first written."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
-    """One append of a chain, as it is stored."""
+class StoredEntry(NamedTuple):
+    """One append of a chain, packed as it is stored: a cold fold reads a million, and most of them in one look."""
 
     population: str
     """populations/{population}."""
@@ -64,13 +65,67 @@ class StoredEntry:
     """From 0, without gaps."""
     at: str
     """ProtoJSON text of a Timestamp, as it is hashed."""
-    previous_hash: bytes
-    entry_hash: bytes
-    records: tuple[StoredRecord, ...]
+    proof: bytes
+    """What proves the entry: the previous hash, its own, its signature, and the digest of each record; 32, 32, 64 and
+    32 bytes each."""
+    payloads: str
+    """Of the records, a line each: RFC 8785 JSON has no line feed."""
+    facts: bytes
+    """What a fold must know of the claims that the records pay: a copy beside the entry, not hashed. One for each
+    record, led by its length in two bytes, big-endian; no bytes at all: look the claims up."""
     key_id: str
     """Key of the signature, which lies beside the entry and is not hashed."""
-    signature: bytes
-    """Ed25519 of the head that this entry makes."""
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        population: str,
+        sequence: int,
+        at: str,
+        previous_hash: bytes,
+        entry_hash: bytes,
+        records: Sequence[StoredRecord],
+        key_id: str,
+        signature: bytes,
+        copies: Sequence[bytes] = (),
+    ) -> "StoredEntry":
+        """Return an entry of its parts; `copies` are the facts, one a record or none at all."""
+        proof = b"".join((previous_hash, entry_hash, signature, *(each.digest for each in records)))
+        payloads = "\n".join([each.payload for each in records])
+        facts = b"".join([len(each).to_bytes(_LENGTH) + each for each in copies])
+        return cls(population, sequence, at, proof, payloads, facts, key_id)
+
+    @property
+    def previous_hash(self) -> bytes:
+        """32 bytes."""
+        return self.proof[:32]
+
+    @property
+    def entry_hash(self) -> bytes:
+        """32 bytes."""
+        return self.proof[32:64]
+
+    @property
+    def signature(self) -> bytes:
+        """Ed25519 of the head that this entry makes; 64 bytes."""
+        return self.proof[64:128]
+
+    @property
+    def records(self) -> tuple[StoredRecord, ...]:
+        """Its events, as they are hashed."""
+        lines = enumerate(self.payloads.split("\n"), start=4)
+        return tuple(StoredRecord(self.proof[32 * n : 32 * n + 32], line) for n, line in lines)
+
+    @property
+    def copies(self) -> tuple[bytes, ...]:
+        """The facts, one a record; empty where a record pays no query, or its claim must be looked up."""
+        parts, place = [], 0
+        while place < len(self.facts):
+            end = place + _LENGTH + int.from_bytes(self.facts[place : place + _LENGTH])
+            parts.append(self.facts[place + _LENGTH : end])
+            place = end
+        return tuple(parts)
 
 
 class LedgerStore(Protocol):

@@ -19,7 +19,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from sfumato_accountant.stores.documents import entry_from_json, entry_to_json
 from sfumato_accountant.stores.ports import (
     SCHEMA_VERSION,
     Record,
@@ -40,9 +39,12 @@ _LOG_BYTES: Final = 4 * 1024 * 1024
 _FEW: Final = 16
 """Rows that are read at once."""
 _LAST: Final = "\U0010ffff"
+_INSERT: Final = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_SELECT: Final = "SELECT * FROM entries WHERE population = ? AND sequence >= ? ORDER BY sequence LIMIT ?"
 
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS entries (population TEXT, sequence INTEGER, body TEXT NOT NULL,
+CREATE TABLE IF NOT EXISTS entries (population TEXT, sequence INTEGER, at TEXT NOT NULL, proof BLOB NOT NULL,
+  payloads TEXT NOT NULL, facts BLOB NOT NULL, key_id TEXT NOT NULL,
   PRIMARY KEY (population, sequence)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sides (kind TEXT, id TEXT, body BLOB NOT NULL,
   PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID;
@@ -248,26 +250,24 @@ class SqliteLedgerStore:
     async def append(self, entry: StoredEntry, sides: Sequence[Side] = ()) -> bool:
         """Insert an entry and its sides in one transaction; see LedgerStore."""
         rows = [(side.kind.value, side.id, side.body) for side in sides]
-        row = (entry.population, entry.sequence, entry_to_json(entry))
 
         def run(connection: sqlite3.Connection) -> bool:
             if rows:
                 connection.executemany("INSERT INTO sides VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
-            return connection.execute("INSERT INTO entries VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row).rowcount == 1
+            return connection.execute(_INSERT, entry).rowcount == 1
 
         return await self._threads.run(run, writes=True)
 
     async def read(self, population: str, start_sequence: int, limit: int) -> list[StoredEntry]:
         """Read a part of a chain; see LedgerStore."""
-        statement = "SELECT body FROM entries WHERE population = ? AND sequence >= ? ORDER BY sequence LIMIT ?"
 
-        def bodies(connection: sqlite3.Connection, most: int) -> list[str]:
-            return [body for (body,) in connection.execute(statement, (population, start_sequence, most))]
+        def rows(connection: sqlite3.Connection, most: int) -> list[tuple[Any, ...]]:
+            return connection.execute(_SELECT, (population, start_sequence, most)).fetchall()
 
-        found = self._threads.read_at_once(lambda connection: bodies(connection, min(limit, _FEW)))
+        found = self._threads.read_at_once(lambda connection: rows(connection, min(limit, _FEW)))
         if len(found) == _FEW < limit:  # more than the new end of a chain
-            found = await self._threads.run(lambda connection: bodies(connection, limit), writes=False)
-        return [entry_from_json(body) for body in found]
+            found = await self._threads.run(lambda connection: rows(connection, limit), writes=False)
+        return [StoredEntry._make(row) for row in found]
 
     def reaches(self, population: str, sequence: int) -> bool:
         """Return whether an entry stands at a position or behind it; see LedgerStore."""
@@ -316,6 +316,15 @@ class SqliteLedgerStore:
 
         return await self._threads.run(run, writes=False)
 
+    async def list_sides(self, kind: SideKind, *, after: str = "", limit: int) -> list[Side]:
+        """List side records; see WholeLedgerStore."""
+
+        def run(connection: sqlite3.Connection) -> list[Side]:
+            statement = "SELECT id, body FROM sides WHERE kind = ? AND id > ? ORDER BY id LIMIT ?"
+            return [Side(kind, id_, bytes(body)) for id_, body in connection.execute(statement, (kind, after, limit))]
+
+        return await self._threads.run(run, writes=False)
+
     async def now(self) -> datetime | None:
         """Return None: SQLite has no clock of its own."""
         return None
@@ -356,6 +365,15 @@ class SqliteRecordStore:
             statement = f"SELECT id, body, etag FROM records WHERE {condition} ORDER BY id LIMIT ?"  # noqa: S608
             rows = connection.execute(statement, (kind, after, prefix, prefix + _LAST, limit))
             return [Record(id_, bytes(body), etag) for id_, body, etag in rows]
+
+        return await self._threads.run(run, writes=False)
+
+    async def kinds(self) -> tuple[str, ...]:
+        """Tell kinds of documents; see WholeRecordStore."""
+
+        def run(connection: sqlite3.Connection) -> tuple[str, ...]:
+            found = connection.execute("SELECT DISTINCT kind FROM records ORDER BY kind")
+            return tuple(kind for (kind,) in found)
 
         return await self._threads.run(run, writes=False)
 
