@@ -1,6 +1,7 @@
 """`sfumato up`, `sfumato token` and `sfumato demo`: what the CLI finds by the entry-point group `sfumato.commands`."""
 
 import asyncio
+import os
 import signal
 import sys
 from datetime import UTC, datetime
@@ -53,10 +54,13 @@ def token(
 
 
 def demo() -> None:
-    """Ask ten questions about two real tables on a fresh embedded mesh, and show prices, answers and receipts."""
+    """Ask ten questions about two real tables, and show prices, answers and receipts.
+
+    On a fresh embedded mesh; or, where SFUMATO_TARGET names one, on a mesh that runs.
+    """
     from sfumato_embedded.demo.run import run_demo
 
-    sys.exit(run_demo())
+    sys.exit(run_demo(os.environ))
 
 
 async def _serve(folder: DataFolder, port: int, first: bool, demo_tables: bool) -> None:
@@ -71,7 +75,7 @@ async def _serve(folder: DataFolder, port: int, first: bool, demo_tables: bool) 
         if demo_tables:
             from sfumato_embedded.demo.setting_up import ensure_tables
 
-            await asyncio.to_thread(ensure_tables, folder, connection)
+            await asyncio.to_thread(ensure_tables, folder.data, connection)
         connection.save()
         _announce(mesh, connection, first)
         await stop.wait()

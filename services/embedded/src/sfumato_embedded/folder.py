@@ -46,6 +46,11 @@ class DataFolder:
         return self.root / "releases"
 
     @property
+    def snapshots(self) -> Path:
+        """What the ledger says, for a quick start; may be deleted while the mesh is down."""
+        return self.root / "snapshots"
+
+    @property
     def cache(self) -> Path:
         """Prepared data as workers map them; may be deleted while the mesh is down."""
         return self.root / "cache"

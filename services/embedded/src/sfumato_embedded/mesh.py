@@ -20,6 +20,7 @@ from sfumato_accountant import service as accountant_service
 from sfumato_accountant.settings import AccountantSettings
 from sfumato_embedded.folder import DataFolder
 from sfumato_embedded.identities import ADMINISTRATOR, AUDIENCE, ISSUER, issue
+from sfumato_embedded.ledger_keys import retire_ledger_key
 from sfumato_executor import service as executor_service
 from sfumato_executor.embedded_worker import start_in_thread
 from sfumato_executor.queue import register_tasks
@@ -112,7 +113,9 @@ async def run_mesh(folder: DataFolder, port: int = 0) -> AsyncIterator[EmbeddedM
         name: PrincipalSigner(name, key) for name, key in (("gateway", keys.gateway), ("executor", keys.executor))
     }
     async with AsyncExitStack() as stack:
-        accountant = await accountant_service.open_accountant(_accountant_settings(folder))
+        books = _accountant_settings(folder)
+        await retire_ledger_key(books)
+        accountant = await accountant_service.open_accountant(books)
         stack.push_async_callback(accountant.close)
         accounts = InProcessServer(
             internal_interceptors(
@@ -154,6 +157,8 @@ async def run_mesh(folder: DataFolder, port: int = 0) -> AsyncIterator[EmbeddedM
         chain = public_interceptors("gateway", verifier, gateway.resolve, gateway_service.METHOD_RULES)
         server = await start_server(public, gateway.handlers, chain, reflection=gateway_service.SERVICE_NAMES)
         stack.push_async_callback(server.drain, 2.0)
+        warming = asyncio.create_task(gateway.warm_up())
+        stack.push_async_callback(asyncio.wait, (warming,))
         yield EmbeddedMesh(
             f"127.0.0.1:{server.port}",
             f"127.0.0.1:{server.health_port}",
@@ -168,6 +173,8 @@ def _accountant_settings(folder: DataFolder) -> AccountantSettings:
     return AccountantSettings(
         store_url=f"sqlite://{folder.ledger}",
         ledger_key_file=folder.keys / "ledger.pem",
+        ledger_next_key_file=folder.keys / "ledger-next.pem",
+        snapshot_folder=folder.snapshots,
         administrator_issuer=ISSUER,
         administrator_subject=ADMINISTRATOR,
     )

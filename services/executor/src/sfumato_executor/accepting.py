@@ -7,13 +7,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
-from sfumato.v1.ledger_pb2 import LedgerHead
-from sfumato_executor.accountant import FrontAccountant
 from sfumato_executor.queue import QueueUnavailableError, TaskQueue
 from sfumato_executor.refusals import ledger_behind
-from sfumato_executor.releases.marks import Marks, MarkUnreadableError
+from sfumato_executor.releases.marks import MarkConflictError, MarkUnreadableError
 from sfumato_executor.releases.objects import StoreUnavailableError
 from sfumato_executor.releases.store import ReleaseStore
+from sfumato_executor.telling import MarkRaiser
 from sfumato_mesh.refusals import not_accepting
 
 _LOG: Final = logging.getLogger(__name__)
@@ -28,14 +27,12 @@ class Acceptance:
         self,
         queue: TaskQueue,
         releases: ReleaseStore,
-        marks: Marks,
-        accountant: FrontAccountant,
+        marks: MarkRaiser,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
         self._releases = releases
         self._marks = marks
-        self._accountant = accountant
         self._monotonic = monotonic
         self._good_until: dict[str, float] = {}
         self._checking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -57,22 +54,21 @@ class Acceptance:
                     asyncio.to_thread(self._queue.check_reachable),
                     asyncio.to_thread(self._releases.check_writable),
                 )
-                mark = await asyncio.to_thread(self._marks.get, population)
+                await self._marks.check_contained(population)
             except (QueueUnavailableError, StoreUnavailableError):
                 raise not_accepting(population) from None
             except MarkUnreadableError:
                 _LOG.critical("population %s is closed: its mark cannot be read", population)
                 raise ledger_behind(population) from None
-            if mark is not None:
-                head = LedgerHead(population=population, sequence=mark.sequence, entry_hash=mark.entry_hash)
-                if not await self._accountant.contains(head):
-                    _LOG.critical("population %s is closed: its chain does not contain its mark", population)
-                    raise ledger_behind(population)
+            except MarkConflictError:
+                _LOG.critical("population %s is closed: its chain does not contain its mark", population)
+                raise ledger_behind(population) from None
             self._good_until[population] = asked + _GOOD_SECONDS
 
     def forget(self, population: str) -> None:
         """Ask again before the next task is taken."""
         self._good_until.pop(population, None)
+        self._marks.forget(population)
 
     def _is_good(self, population: str) -> bool:
         return self._monotonic() < self._good_until.get(population, 0.0)

@@ -47,17 +47,16 @@ class WorkerAccountant(Protocol):
         release_digest: bytes,
         data_versions: Sequence[DataVersion],
         measures: Sequence[MeasureAccuracy],
-    ) -> "accountant.CommitQueryResponse.Outcome.ValueType":
-        """Offer an attempt's release."""
+        mark: LedgerHead | None,
+    ) -> "accountant.CommitQueryResponse.Outcome":
+        """Offer an attempt's release. A chain that does not contain the mark takes none: LEDGER_BEHIND."""
         ...
 
     def preparation(self, preparation_id: str) -> Preparation:
         """Return a preparation as it is now."""
         ...
 
-    def end_preparation(
-        self, preparation_id: str, state: "Preparation.State.ValueType", problems: Sequence[str]
-    ) -> Preparation:
+    def end_preparation(self, preparation_id: str, state: "Preparation.State", problems: Sequence[str]) -> Preparation:
         """End a preparation; one that has ended stays as it is."""
         ...
 
@@ -96,7 +95,8 @@ class ChannelAccountant:
         release_digest: bytes,
         data_versions: Sequence[DataVersion],
         measures: Sequence[MeasureAccuracy],
-    ) -> "accountant.CommitQueryResponse.Outcome.ValueType":
+        mark: LedgerHead | None,
+    ) -> "accountant.CommitQueryResponse.Outcome":
         """Offer an attempt's release."""
         request = accountant.CommitQueryRequest(
             query_id=query_id,
@@ -104,6 +104,7 @@ class ChannelAccountant:
             release_digest=release_digest,
             data_versions=data_versions,
             measures=measures,
+            mark=mark,
         )
         with _refusing():
             return self._accountant.CommitQuery(request, timeout=CALL_SECONDS).outcome
@@ -115,9 +116,7 @@ class ChannelAccountant:
                 catalog.GetPreparationRequest(preparation_id=preparation_id), timeout=CALL_SECONDS
             ).preparation
 
-    def end_preparation(
-        self, preparation_id: str, state: "Preparation.State.ValueType", problems: Sequence[str]
-    ) -> Preparation:
+    def end_preparation(self, preparation_id: str, state: "Preparation.State", problems: Sequence[str]) -> Preparation:
         """End a preparation; one that has ended stays as it is."""
         request = catalog.EndPreparationRequest(preparation_id=preparation_id, state=state, problems=problems)
         with _refusing():
@@ -161,11 +160,14 @@ class FrontAccountant:
             response = await self._accountant.ChargeQuery(request, timeout=CALL_SECONDS)
         return response.reservation
 
-    async def contains(self, mark: LedgerHead) -> bool:
-        """Return whether a chain has this hash at this position."""
+    async def check_mark(self, mark: LedgerHead) -> accountant.CheckMarkResponse:
+        """Return what a chain says of a mark: whether it is there, or was given up, and for which position."""
         with _refusing():
-            response = await self._accountant.CheckMark(accountant.CheckMarkRequest(mark=mark), timeout=CALL_SECONDS)
-        return response.contained
+            return await self._accountant.CheckMark(accountant.CheckMarkRequest(mark=mark), timeout=CALL_SECONDS)
+
+    async def contains(self, mark: LedgerHead) -> bool:
+        """Return whether a chain has this hash at this position, or goes on without it."""
+        return (await self.check_mark(mark)).contained
 
     async def dataset_record(self, name: str, version: int) -> DatasetRecord:
         """Return a dataset as it was when a version was published."""
@@ -177,6 +179,14 @@ class FrontAccountant:
                 catalog.GetDatasetRecordRequest(name=name, version=version), timeout=CALL_SECONDS
             )
         return self._records.keep(name, version, response.record)
+
+    async def present_record(self, name: str) -> DatasetRecord:
+        """Return a dataset as it is now, also one that was deleted."""
+        with _refusing():
+            response = await self._catalog.GetDatasetRecord(
+                catalog.GetDatasetRecordRequest(name=name), timeout=CALL_SECONDS
+            )
+        return response.record
 
     async def preparation(self, preparation_id: str) -> Preparation:
         """Return a preparation as it is now."""

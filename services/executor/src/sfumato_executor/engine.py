@@ -4,6 +4,7 @@ Only `WorkerEngine.draw` sees data. All else is a function of the task and of pu
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -11,8 +12,25 @@ import pyarrow as pa
 
 from sfumato.v1.quote_pb2 import MeasureAccuracy, Quote
 from sfumato_executor.plan.program import Program
+from sfumato_executor.releases.sealing import Unsealed
 from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 from sfumato_mesh.v1.task_pb2 import Task
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a question shares with those that it may answer, or that may answer it."""
+
+    digest: bytes
+    """32 bytes; empty: it shares nothing."""
+    is_base: bool
+    """Whether its release may answer narrower questions."""
+    is_derivable: bool
+    """Whether the release of a wider question may answer it."""
+
+
+class UnreadableReleaseError(Exception):
+    """A release does not hold what a question asks."""
 
 
 class Pricing(Protocol):
@@ -52,6 +70,40 @@ class FrontEngine(Pricing, Protocol):
 
     def render(self, program: Program, release: pa.Table, confidence: float) -> pa.Table:
         """Return the answer's columns for a canonical release."""
+        ...
+
+    def family(self, task: Task, record: DatasetRecord) -> Family:
+        """Return the family of a task.
+
+        Raises:
+            Refusal: it cannot be asked.
+        """
+        ...
+
+    def derived_measures(
+        self, drawn: Task, asked: Task, record: DatasetRecord, group_sizes: Sequence[int]
+    ) -> Sequence[MeasureAccuracy] | None:
+        """Return mechanisms and intervals of a task if the release of another answers it as exactly; None: it does not.
+
+        Raises:
+            Refusal: one of them cannot be asked.
+        """
+        ...
+
+    def reread(self, sealed: Unsealed, drawn: Task, asked: Task, record: DatasetRecord) -> pa.Table:
+        """Return the answer to a task from the release of an equal one, whichever compiler drew it.
+
+        Raises:
+            UnreadableReleaseError: it cannot be read as that.
+        """
+        ...
+
+    def derive(self, sealed: Unsealed, drawn: Task, asked: Task, record: DatasetRecord) -> pa.Table:
+        """Return the answer to a task from the release of a wider one.
+
+        Raises:
+            UnreadableReleaseError: it cannot be read as that, or the other question is not proved to be wider.
+        """
         ...
 
     def dummy(self, task: Task, record: DatasetRecord, row_count: int, seed: int) -> pa.Table:

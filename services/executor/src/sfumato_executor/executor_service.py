@@ -12,8 +12,10 @@ import pyarrow as pa
 from sfumato.v1 import ledger_pb2, query_pb2
 from sfumato.v1.arrow_pb2 import ArrowBatch
 from sfumato_executor.accepting import Acceptance
+from sfumato_executor.basing import BaseFinder
 from sfumato_executor.engine import FrontEngine
 from sfumato_executor.queue import QueueUnavailableError, TaskQueue
+from sfumato_executor.quoted_records import QuotedRecords
 from sfumato_executor.reading import ReleaseReader
 from sfumato_executor.refusals import ledger_behind, row_out_of_range
 from sfumato_executor.releases.marks import Mark, MarkConflictError, MarkUnreadableError
@@ -23,6 +25,7 @@ from sfumato_executor.telling import MarkRaiser
 from sfumato_mesh.refusals import service_unavailable
 from sfumato_mesh.server import ServerLike
 from sfumato_mesh.v1 import executor_service_pb2 as contract
+from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 from sfumato_mesh.v1.executor_service_pb2_grpc import ExecutorServiceServicer, add_ExecutorServiceServicer_to_server
 
 _KEPT_QUOTES: Final = 512
@@ -41,12 +44,16 @@ class ExecutorHandlers(ExecutorServiceServicer):
         queue: TaskQueue,
         reader: ReleaseReader,
         marks: MarkRaiser,
+        bases: BaseFinder,
+        records: QuotedRecords,
     ) -> None:
         self._engine = engine
         self._acceptance = acceptance
         self._queue = queue
         self._reader = reader
         self._marks = marks
+        self._bases = bases
+        self._records = records
         self._quotes: OrderedDict[bytes, contract.QuoteResponse] = OrderedDict()
         self._dummies = asyncio.Semaphore(_DUMMIES)
 
@@ -60,29 +67,40 @@ class ExecutorHandlers(ExecutorServiceServicer):
         A quote is a function of the request, and most questions are quoted twice: to be looked at, and to be paid.
         """
         key = _request_key(request)
-        known = self._quotes.get(key)
-        if known is not None:
+        response = self._quotes.get(key)
+        if response is not None:
             self._quotes.move_to_end(key)
-            return known
-        record = request.record
-        quote = await asyncio.to_thread(self._engine.quote, request.task, record, tuple(request.group_sizes))
-        response = contract.QuoteResponse(
+        else:
+            response = await asyncio.to_thread(self._quoted, request, await self._records.whole(request.record))
+            if response.ByteSize() <= _KEPT_QUOTE_BYTES:
+                self._quotes[key] = response
+                if len(self._quotes) > _KEPT_QUOTES:
+                    self._quotes.popitem(last=False)
+        if request.accepting:
+            await self._acceptance.check(request.record.population.name)
+        return response
+
+    def _quoted(self, request: contract.QuoteRequest, record: DatasetRecord) -> contract.QuoteResponse:
+        quote = self._engine.quote(request.task, record, tuple(request.group_sizes))
+        family = self._engine.family(request.task, record)
+        return contract.QuoteResponse(
             quote=quote,
             population=record.population.name,
             datasets=[version.dataset for version in quote.data_versions],
+            family_digest=family.digest,
+            derivable=family.is_derivable,
+            base=family.is_base,
         )
-        if response.ByteSize() <= _KEPT_QUOTE_BYTES:
-            self._quotes[key] = response
-            if len(self._quotes) > _KEPT_QUOTES:
-                self._quotes.popitem(last=False)
-        return response
 
-    async def CheckAccepting(
-        self, request: contract.CheckAcceptingRequest, context: Any
-    ) -> contract.CheckAcceptingResponse:
-        """Answer if tasks of a population are taken."""
-        await self._acceptance.check(request.population)
-        return contract.CheckAcceptingResponse()
+    async def FindBase(self, request: contract.FindBaseRequest, context: Any) -> contract.FindBaseResponse:
+        """Tell which answered query answers a narrower question."""
+        query_id, measures = await self._bases.find(
+            request.task,
+            await self._records.whole(request.record),
+            request.base_query_ids,
+            tuple(request.group_sizes),
+        )
+        return contract.FindBaseResponse(base_query_id=query_id, measures=measures)
 
     async def Submit(self, request: contract.SubmitRequest, context: Any) -> contract.SubmitResponse:
         """Queue an open query."""
@@ -99,12 +117,16 @@ class ExecutorHandlers(ExecutorServiceServicer):
         self, request: contract.ReadReleaseRequest, context: Any
     ) -> AsyncIterator[contract.ReadReleaseResponse]:
         """Stream an answer from a row on."""
-        table = await self._reader.read(request.query_id)
+        head = request.terminal
+        terminal = Mark(head.population, head.sequence, head.entry_hash) if request.HasField("terminal") else None
+        table = await self._reader.read(request.query_id, terminal)
         if request.start_row > table.num_rows:
             raise row_out_of_range(table.num_rows)
         yield contract.ReadReleaseResponse(schema=schema_message(table))
         async for batch in _batches(table, request.start_row):
-            yield contract.ReadReleaseResponse(batch=batch)
+            part = contract.ReadReleaseResponse()
+            part.batch.CopyFrom(batch)  # a constructor would copy it by way of its bytes, at three times the cost
+            yield part
         yield contract.ReadReleaseResponse(row_count=table.num_rows)
 
     async def RaiseMark(self, request: contract.RaiseMarkRequest, context: Any) -> contract.RaiseMarkResponse:
@@ -120,6 +142,19 @@ class ExecutorHandlers(ExecutorServiceServicer):
         return contract.RaiseMarkResponse(
             mark=ledger_pb2.LedgerHead(population=mark.population, sequence=mark.sequence, entry_hash=mark.entry_hash)
         )
+
+    async def GetMark(self, request: contract.GetMarkRequest, context: Any) -> contract.GetMarkResponse:
+        """Tell a population's mark."""
+        try:
+            mark = await self._marks.stored(request.population)
+        except StoreUnavailableError:
+            raise service_unavailable("executor") from None
+        except MarkUnreadableError:
+            raise ledger_behind(request.population) from None
+        if mark is None:
+            return contract.GetMarkResponse()
+        head = ledger_pb2.LedgerHead(population=mark.population, sequence=mark.sequence, entry_hash=mark.entry_hash)
+        return contract.GetMarkResponse(mark=head)
 
     async def RunDummy(
         self, request: contract.RunDummyRequest, context: Any
@@ -138,11 +173,17 @@ class ExecutorHandlers(ExecutorServiceServicer):
 
 
 def _request_key(request: contract.QuoteRequest) -> bytes:
-    return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+    """Return what a quote depends on, as a digest."""
+    digest = hashlib.sha256(repr(list(request.group_sizes)).encode())
+    for part in (request.task, request.record):
+        content = part.SerializeToString(deterministic=True)
+        digest.update(b"%d:" % len(content))
+        digest.update(content)
+    return digest.digest()
 
 
 async def _batches(table: pa.Table, start_row: int) -> AsyncIterator[ArrowBatch]:
-    """Yield batches, each made when the one before has been taken; large ones off the event loop."""
+    """Yield batches; large ones are made off the event loop, each while the one before is taken."""
     batches: Iterator[ArrowBatch] = batch_messages(table, start_row)
     if table.nbytes <= TARGET_BYTES // 8:  # cheaper to make than to hand to a thread
         for small in batches:
@@ -152,8 +193,14 @@ async def _batches(table: pa.Table, start_row: int) -> AsyncIterator[ArrowBatch]
     def following() -> ArrowBatch | None:
         return next(batches, None)
 
-    while (batch := await asyncio.to_thread(following)) is not None:
-        yield batch
+    loop = asyncio.get_running_loop()
+    coming = loop.run_in_executor(None, following)
+    try:
+        while (batch := await coming) is not None:
+            coming = loop.run_in_executor(None, following)
+            yield batch
+    finally:
+        coming.cancel()
 
 
 def _dummy_event(event: query_pb2.QueryEvent) -> contract.RunDummyResponse:

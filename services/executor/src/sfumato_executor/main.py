@@ -5,6 +5,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 # What a worker forks from must not be imported here: see worker_process.
 FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
@@ -34,6 +35,7 @@ async def _serve_front() -> None:
     from sfumato_mesh.telemetry import setup
 
     settings = settings_of(ExecutorSettings, _PROGRAM)
+    _require_key(settings.signing_key)
     shut_down = setup("executor", settings)
     signer = PrincipalSigner("executor", settings.load_signing_key())
     channel = AioMeshChannel(aio_channel(settings.accountant_target), signer, "accountant")
@@ -59,6 +61,7 @@ def _run_worker() -> int:
     from sfumato_mesh.telemetry import set_up_logging, setup
 
     settings = settings_of(ExecutorSettings, _PROGRAM)
+    _require_key(settings.signing_key)
     set_up_logging("worker", settings.log_level)  # traces begin in the children: their exporter would not live on
     shut_downs: list[Callable[[], None]] = []
 
@@ -74,6 +77,12 @@ def _run_worker() -> int:
     parts = ProcessParts(open_parts, close)
     app = make_worker_app(settings.broker_url.get_secret_value(), settings.queue_prefix, parts)
     return run_worker(app, settings.worker_concurrency)
+
+
+def _require_key(named: Path | None) -> None:
+    """End a start that no key was named for: a worker's children would fail one after another, for ever."""
+    if named is None:
+        raise SystemExit(f"{_PROGRAM}: SFUMATO_SIGNING_KEY names no file: the executor signs its calls")
 
 
 def _print_public_key() -> int:

@@ -14,9 +14,12 @@ import pyarrow as pa
 
 from sfumato.v1.dataset_pb2 import Dataset
 from sfumato.v1.quote_pb2 import MeasureAccuracy, Quote
+from sfumato_executor.engine import Family, UnreadableReleaseError
 from sfumato_executor.plan.program import Program
 from sfumato_executor.preparation_worker import NotPublishableError
+from sfumato_executor.releases.sealing import Unsealed
 from sfumato_executor.settings import ExecutorSettings
+from sfumato_mesh.refusal import Refusal
 from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 from sfumato_mesh.v1.task_pb2 import Task
 
@@ -66,10 +69,11 @@ class NativeEngine:
         return measure_accuracies(program, task.confidence, sizes)
 
     def draw(self, program: Program, folder: Path) -> pa.Table:
-        """Run a program on prepared data and draw its noise once: the canonical release."""
+        """Run a program on prepared data and draw its noise once: the canonical release, which says what it holds."""
         from sfumato_executor.engines.native.engine import execute
+        from sfumato_executor.engines.native.rereading import with_description
 
-        return execute(program, self._tables.get(folder))
+        return with_description(execute(program, self._tables.get(folder)), program)
 
     def quote(self, task: Task, record: DatasetRecord, group_sizes: Sequence[int]) -> Quote:
         """Price a task: all of a quote that does not depend on scopes.
@@ -86,6 +90,70 @@ class NativeEngine:
         from sfumato_executor.engines.native.engine import render
 
         return render(program, release, confidence)
+
+    def family(self, task: Task, record: DatasetRecord) -> Family:
+        """Return the family of a task.
+
+        Raises:
+            Refusal: it cannot be asked.
+        """
+        from sfumato_executor.plan.compiler import ENGINE
+        from sfumato_executor.plan.family import family_digest
+        from sfumato_executor.plan.narrowing import can_be_base, can_be_derived
+
+        program = self.price(task, record)
+        return Family(family_digest(ENGINE, program), can_be_base(program), can_be_derived(program))
+
+    def derived_measures(
+        self, drawn: Task, asked: Task, record: DatasetRecord, group_sizes: Sequence[int]
+    ) -> Sequence[MeasureAccuracy] | None:
+        """Return mechanisms and intervals of a task if the release of another answers it as exactly; None: it does not.
+
+        Raises:
+            Refusal: one of them cannot be asked.
+        """
+        from sfumato_executor.engines.native.deriving import derived_accuracies
+        from sfumato_executor.plan.narrowing import derivation, is_as_exact
+        from sfumato_executor.plan.quoting import told_sizes
+
+        base, narrow = self.price(drawn, record), self.price(asked, record)
+        how = derivation(base, narrow)
+        if how is None or not is_as_exact(base, narrow, how, asked.confidence):
+            return None
+        return derived_accuracies(base, narrow, how, asked.confidence, told_sizes(group_sizes, record))
+
+    def reread(self, sealed: Unsealed, drawn: Task, asked: Task, record: DatasetRecord) -> pa.Table:
+        """Return the answer to a task from the release of an equal one, whichever compiler drew it.
+
+        Raises:
+            UnreadableReleaseError: it cannot be read as that.
+        """
+        from sfumato_executor.engines.native.rendering import render
+        from sfumato_executor.engines.native.rereading import NotReadableError, read_again, sealed_program
+
+        try:
+            described = sealed_program(sealed.release, sealed.plan_digest)
+            if drawn == asked:
+                return render(described, sealed.release, asked.confidence)
+            programs = self.price(drawn, record), self.price(asked, record)
+            return read_again(described, sealed.release, *programs, asked.confidence)
+        except (NotReadableError, Refusal) as error:
+            raise UnreadableReleaseError from error
+
+    def derive(self, sealed: Unsealed, drawn: Task, asked: Task, record: DatasetRecord) -> pa.Table:
+        """Return the answer to a task from the release of a wider one.
+
+        Raises:
+            UnreadableReleaseError: it cannot be read as that, or the other question is not proved to be wider.
+        """
+        from sfumato_executor.engines.native.rereading import NotReadableError, read_derived, sealed_program
+
+        try:
+            described = sealed_program(sealed.release, sealed.plan_digest)
+            programs = self.price(drawn, record), self.price(asked, record)
+            return read_derived(described, sealed.release, *programs, asked.confidence)
+        except (NotReadableError, Refusal) as error:
+            raise UnreadableReleaseError from error
 
     def dummy(self, task: Task, record: DatasetRecord, row_count: int, seed: int) -> pa.Table:
         """Answer a task on made-up rows with seeded noise.

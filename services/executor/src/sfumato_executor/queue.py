@@ -4,6 +4,7 @@ A message holds the id of a query or of a preparation and nothing else; whatever
 accountant. Celery may lose a task or deliver it twice: the settler queues it again, and the first commit wins.
 """
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from kombu.entity import Exchange, Queue
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 
 from sfumato_executor import waking_transport
+from sfumato_mesh.trace_ids import is_untraced
 
 RUN_QUERY: Final = "sfumato.run_query"
 PREPARE: Final = "sfumato.prepare"
@@ -25,7 +27,13 @@ _MEMORY: Final = "memory://"
 _WAKING: Final = f"{waking_transport.SCHEME}://localhost/"
 """The same, over the transport that wakes its readers; kombu warns of a URL without a host."""
 _AMQP: Final = ("amqp://", "amqps://", "pyamqp://")
+_REDIS: Final = ("redis://", "rediss://")
 _CONNECT_SECONDS: Final = 2.0
+_ANSWER_SECONDS: Final = 5.0
+"""How long Redis may take to answer. A worker's own wait for a message, of 1 s, must fit."""
+_VISIBILITY_SECONDS: Final = 12 * 3600
+"""When Redis gives a task that was taken and not acknowledged to another worker. Above the longest preparation, which
+would else run twice; a task that was lost with its worker is queued again by the settler, after its own lease."""
 _PUBLISH_POLICY: Final = {"max_retries": 2, "interval_start": 0.0, "interval_step": 0.1, "interval_max": 0.2}
 
 
@@ -49,8 +57,9 @@ class QueueNames:
 def make_app(broker_url: str, prefix: str) -> Celery:
     """Return the Celery application for a broker: JSON only, no results, acknowledged late, one task ahead a slot.
 
-    Over AMQP the queues are quorum queues and a publication returns when the broker has confirmed it. Over memory://
-    front and worker share one process and one application.
+    Over AMQP the queues are quorum queues and a publication returns when the broker has confirmed it. Over Redis the
+    prefix begins every key, also those in which kombu keeps what is not acknowledged: meshes, and databases that hold
+    other things, stay apart. Over memory:// front and worker share one process and one application.
     """
     if broker_url == _MEMORY:
         waking_transport.register()
@@ -74,7 +83,7 @@ def make_app(broker_url: str, prefix: str) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_timeout=_CONNECT_SECONDS,
         broker_connection_retry_on_startup=True,
-        broker_transport_options=_transport_options(broker_url),
+        broker_transport_options=_transport_options(broker_url, prefix),
         task_queues=_queues(QueueNames.of_prefix(prefix), quorum=broker_url.startswith(_AMQP)),
         task_default_queue=QueueNames.of_prefix(prefix).queries,
         task_default_exchange=prefix,
@@ -105,7 +114,12 @@ def register_tasks(app: Celery, run_query: Callable[[str], None], prepare: Calla
 
 
 def instrument() -> None:
-    """Let traces go with tasks: the caller's context travels in a header of the message. May be called again."""
+    """Let traces go with tasks: the caller's context travels in a header of the message. May be called again.
+
+    Where nothing makes spans there is nothing to travel.
+    """
+    if is_untraced():
+        return
     instrumentor = CeleryInstrumentor()  # type: ignore[no-untyped-call]
     if not instrumentor.is_instrumented_by_opentelemetry:
         instrumentor.instrument()
@@ -118,6 +132,14 @@ class TaskQueue:
         self.app = app
         self.volatile = str(app.conf.broker_url) == _WAKING
         """Whether queued tasks die with this process."""
+        transport = app.connection_for_write()
+        self._away: tuple[type[Exception], ...] = (
+            *_AWAY,
+            *transport.connection_errors,
+            *transport.channel_errors,
+        )
+        if self.volatile:
+            self.check_reachable()
 
     def submit_query(self, query_id: str) -> None:
         """Queue an open query.
@@ -147,7 +169,7 @@ class TaskQueue:
                 with connection.channel() as channel:
                     for queue in self.app.conf.task_queues:
                         queue.bind(channel).declare()
-        except _AWAY:
+        except self._away:
             raise QueueUnavailableError("the queue is away") from None
 
     def close(self) -> None:
@@ -157,9 +179,22 @@ class TaskQueue:
     def _send(self, name: str, identifier: str) -> None:
         try:
             # argsrepr: what the message's header, and with it Celery's own logs, show of the arguments.
-            self.app.send_task(name, args=(identifier,), argsrepr=identifier, ignore_result=True)
-        except _AWAY:
+            if self.volatile:
+                self._send_within(name, identifier)
+            else:
+                self.app.send_task(name, args=(identifier,), argsrepr=identifier, ignore_result=True)
+        except self._away:
             raise QueueUnavailableError("the queue is away") from None
+
+    def _send_within(self, name: str, identifier: str) -> None:
+        """Queue in this process's memory: the queues are there, nothing is connected to, and routes are known."""
+        queues = self.app.amqp.queues
+        queue = queues[self.app.conf.task_routes[name]["queue"]]
+        message = self.app.amqp.create_task_message(
+            str(uuid.uuid4()), name, (identifier,), {}, argsrepr=identifier, ignore_result=True
+        )
+        with self.app.producer_or_acquire() as producer:
+            self.app.amqp.send_task_message(producer, name, message, queue=queue, declare=(), retry=False)
 
 
 _AWAY: Final = (OSError, AMQPError, kombu.exceptions.KombuError)
@@ -175,9 +210,16 @@ def _queue(name: str, arguments: dict[str, str] | None) -> Queue:
     return Queue(name, exchange, routing_key=name, queue_arguments=arguments)  # type: ignore[no-untyped-call]
 
 
-def _transport_options(broker_url: str) -> dict[str, Any]:
-    if broker_url == _WAKING:
-        return {}
+def _transport_options(broker_url: str, prefix: str) -> dict[str, Any]:
     if broker_url.startswith(_AMQP):
         return {"confirm_publish": True}
-    return {"socket_timeout": _CONNECT_SECONDS, "socket_connect_timeout": _CONNECT_SECONDS}
+    if broker_url.startswith(_REDIS):
+        return {
+            "global_keyprefix": f"{prefix}.",
+            "visibility_timeout": _VISIBILITY_SECONDS,
+            "priority_steps": [0],  # no task goes before another: one list a queue, not four
+            "socket_connect_timeout": _CONNECT_SECONDS,
+            "socket_timeout": _ANSWER_SECONDS,
+            "socket_keepalive": True,
+        }
+    return {}

@@ -1,6 +1,7 @@
 """What the front refuses by itself. None of it depends on data."""
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from sfumato_mesh.refusal import MESH_DOMAIN, Refusal
 from sfumato_mesh.refusals import RETRY_SECONDS
@@ -12,7 +13,10 @@ def ledger_behind(population: str) -> Refusal:
         grpc.StatusCode.FAILED_PRECONDITION,
         "LEDGER_BEHIND",
         "the ledger does not contain a position that was told before; nothing was paid",
-        metadata={"population": population, "hint": "an administrator must reconcile the ledger"},
+        metadata={
+            "population": population,
+            "hint": "restore a later copy, or an administrator reopens it",
+        },
         precondition=("LEDGER_MARK", population, "the chain must contain its mark"),
     )
 
@@ -30,6 +34,30 @@ def row_out_of_range(row_count: int) -> Refusal:
 def query_failed() -> Refusal:
     """The query gave no answer: one text, whatever the cause."""
     return Refusal(grpc.StatusCode.ABORTED, "QUERY_FAILED", "the query ran and gave no answer")
+
+
+def release_withheld(query_id: str) -> Refusal:
+    """A custodian stopped reading of the release; its charge and its receipt stay."""
+    name = f"queries/{query_id}"
+    return Refusal(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "RELEASE_WITHHELD",
+        "a custodian has withheld this answer",
+        metadata={"query": name, "hint": "its receipt can still be read; ask a custodian of the population why"},
+        precondition=("RELEASE_WITHHELD", name, "a custodian must allow it again"),
+    )
+
+
+def release_expired(query_id: str, expire_time: Timestamp) -> Refusal:
+    """Policy lets releases of the dataset live no longer than that."""
+    name, told = f"queries/{query_id}", expire_time.ToJsonString()
+    return Refusal(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "RELEASE_EXPIRED",
+        f"the stored answer could be read until {told}",
+        metadata={"expire_time": told, "hint": "its receipt can still be read; to ask again is a new question"},
+        precondition=("RELEASE_EXPIRED", name, "policy no longer lets the release be read"),
+    )
 
 
 def query_still_open(query_id: str) -> Refusal:

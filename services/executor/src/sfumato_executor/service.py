@@ -12,11 +12,13 @@ from celery import Celery
 
 from sfumato_executor.accepting import Acceptance
 from sfumato_executor.accountant import ChannelAccountant, FrontAccountant
+from sfumato_executor.basing import BaseFinder
 from sfumato_executor.data_service import DataHandlers
 from sfumato_executor.executor_service import ExecutorHandlers
 from sfumato_executor.native_engine import NativeEngine, NativePreparer
 from sfumato_executor.preparation_worker import PreparationWorker
 from sfumato_executor.queue import TaskQueue, instrument, make_app
+from sfumato_executor.quoted_records import QuotedRecords
 from sfumato_executor.reading import ReleaseReader
 from sfumato_executor.releases.opening import Stores, open_stores
 from sfumato_executor.settings import ExecutorSettings
@@ -34,10 +36,11 @@ METHOD_RULES: Final[Mapping[str, Rule]] = {
     f"/sfumato_mesh.v1.{method}": _FOR_GATEWAY
     for method in (
         "ExecutorService/Quote",
-        "ExecutorService/CheckAccepting",
+        "ExecutorService/FindBase",
         "ExecutorService/Submit",
         "ExecutorService/ReadRelease",
         "ExecutorService/RaiseMark",
+        "ExecutorService/GetMark",
         "ExecutorService/RunDummy",
         "DataService/PrepareVersion",
     )
@@ -84,9 +87,11 @@ async def open_front(
     instrument()
     app = make_app(settings.broker_url.get_secret_value(), settings.queue_prefix)
     queue = TaskQueue(app)
-    marks = MarkRaiser(stores.marks)
-    acceptance = Acceptance(queue, stores.releases, stores.marks, accountant)
-    reader = ReleaseReader(accountant, stores.releases, marks, engine)
+    marks = MarkRaiser(stores.marks, accountant)
+    acceptance = Acceptance(queue, stores.releases, marks)
+    reader = ReleaseReader(accountant, stores.releases, marks, engine, clock)
+    bases, records = BaseFinder(accountant, engine), QuotedRecords(accountant)
+    handlers = ExecutorHandlers(engine, acceptance, queue, reader, marks, bases, records)
     settler = Settler(
         accountant,
         queue,
@@ -96,7 +101,7 @@ async def open_front(
     )
     sweeper = Sweeper(accountant, stores, clock, timedelta(seconds=settings.sweep_interval_seconds))
     return Front(
-        handlers=(ExecutorHandlers(engine, acceptance, queue, reader, marks), DataHandlers(queue)),
+        handlers=(handlers, DataHandlers(queue)),
         app=app,
         background=(
             asyncio.create_task(settler.run(), name="settler"),
@@ -140,7 +145,9 @@ def open_worker(
     engine.warm_up()
     stopping = threading.Event()
     return WorkerParts(
-        QueryWorker(accountant, stores.releases, stores.prepared, engine, clock or SystemClock(), stopping),
+        QueryWorker(
+            accountant, stores.releases, stores.marks, stores.prepared, engine, clock or SystemClock(), stopping
+        ),
         PreparationWorker(accountant, stores.prepared, NativePreparer(settings), stopping),
         stopping,
     )

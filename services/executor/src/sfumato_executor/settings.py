@@ -15,7 +15,7 @@ class ExecutorSettings(MeshSettings):
     accountant_target: str = "127.0.0.1:7402"
     """gRPC target of the accountant; dns:///NAME:PORT balances over its replicas."""
     broker_url: SecretStr = SecretStr("memory://")
-    """amqp://USER:PASSWORD@HOST/VHOST, or memory:// where front and worker are one process."""
+    """amqp://USER:PASSWORD@HOST/VHOST, redis://HOST/DATABASE, or memory:// where front and worker are one process."""
     queue_prefix: str = Field(default="sfumato", pattern=r"^[a-z0-9-]{1,64}$")
     """Begins the names of the queues: keeps meshes apart that share a broker."""
     releases: str = "releases"

@@ -13,14 +13,16 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import tenacity
 
 from sfumato.v1.charge_pb2 import Charge
+from sfumato.v1.ledger_pb2 import LedgerHead
 from sfumato_executor.accountant import WorkerAccountant, is_transient
 from sfumato_executor.engine import WorkerEngine
 from sfumato_executor.plan.program import Loss, Program
+from sfumato_executor.releases.marks import Marks
 from sfumato_executor.releases.objects import StoreUnavailableError
 from sfumato_executor.releases.prepared import PreparedData
 from sfumato_executor.releases.sealing import digest_of, seal
@@ -31,9 +33,10 @@ from sfumato_mesh.v1.accountant_service_pb2 import CommitQueryResponse
 from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 from sfumato_mesh.v1.reservation_pb2 import Reservation
 
+T = TypeVar("T")
+
 _LOG: Final = logging.getLogger(__name__)
-_FETCH_TRIES: Final = 4
-_SEAL_TRIES: Final = 4
+_TRIES: Final = 4
 _WAIT: Final = tenacity.wait_random_exponential(multiplier=0.02, max=1.0)
 
 
@@ -54,6 +57,7 @@ class QueryWorker:
 
     accountant: WorkerAccountant
     releases: ReleaseStore
+    marks: Marks
     prepared: PreparedData
     engine: WorkerEngine
     clock: Clock = field(default_factory=SystemClock)
@@ -76,7 +80,7 @@ class QueryWorker:
         if reservation is None:
             return Ended.DROPPED
         version = reservation.data_versions[0]  # one dataset a plan; the catalogue keeps the version while we are open
-        record = self._retrying(_FETCH_TRIES)(self.accountant.dataset_record, version.dataset, version.version)
+        record = self._trying(lambda: self.accountant.dataset_record(version.dataset, version.version))
         program = self._price(reservation, record)
         if program is None:
             return Ended.UNDERPAID
@@ -84,10 +88,17 @@ class QueryWorker:
         digest = self._draw_and_seal(query_id, attempt, program, record.preparation_id)
         return self._commit(reservation, attempt, digest, program, record)
 
+    def _mark(self, population: str) -> LedgerHead | None:
+        """Return what was told of a population: a chain that lacks it may have lost the answer of this very query."""
+        mark = self._trying(lambda: self.marks.get(population))
+        if mark is None:
+            return None
+        return LedgerHead(population=population, sequence=mark.sequence, entry_hash=mark.entry_hash)
+
     def _fetch(self, query_id: str) -> Reservation | None:
         """Return the reservation if there is something to run."""
         try:
-            reservation = self._retrying(_FETCH_TRIES)(self.accountant.reservation, query_id)
+            reservation = self._trying(lambda: self.accountant.reservation(query_id))
         except Refusal as refusal:
             if refusal.reason == "RESERVATION_UNKNOWN":
                 return None
@@ -122,11 +133,16 @@ class QueryWorker:
             if self.releases.get(query_id, attempt) != sealed:
                 raise StoreUnavailableError("a sealed release reads back differently")
 
-        self._retrying(_SEAL_TRIES)(put)
+        self._trying(put)
         return digest_of(sealed)
 
     def _commit(
-        self, reservation: Reservation, attempt: str, digest: bytes, program: Program, record: DatasetRecord
+        self,
+        reservation: Reservation,
+        attempt: str,
+        digest: bytes,
+        program: Program,
+        record: DatasetRecord,
     ) -> Ended:
         """Offer the release until it has won or lost, or its time is over."""
         query_id = reservation.claim.query_id
@@ -136,29 +152,49 @@ class QueryWorker:
         def is_over(_: tenacity.RetryCallState) -> bool:
             return self.stopping.is_set() or self.clock.now() >= deadline
 
+        versions = list(reservation.data_versions)
+
+        def offer() -> "CommitQueryResponse.Outcome":
+            # Read for every try: a backup may have been put in place since the last, and would take this commit.
+            mark = self._mark(reservation.claim.population)
+            return self.accountant.commit(query_id, attempt, digest, versions, list(measures), mark)
+
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(is_transient)
+            retry=tenacity.retry_if_exception(_may_pass)
             | tenacity.retry_if_result(lambda outcome: outcome == CommitQueryResponse.OUTCOME_PENDING),
             wait=_WAIT,
             stop=is_over,
             sleep=tenacity.sleep_using_event(self.stopping),
             retry_error_callback=lambda _: None,
         )
-        outcome = retrying(
-            self.accountant.commit, query_id, attempt, digest, list(reservation.data_versions), list(measures)
-        )
+        try:
+            outcome = offer()
+        except (Refusal, StoreUnavailableError) as error:
+            if not _may_pass(error):
+                raise
+            outcome = CommitQueryResponse.OUTCOME_PENDING
+        if outcome == CommitQueryResponse.OUTCOME_PENDING:
+            outcome = retrying(offer)
         return _VERDICTS.get(outcome, Ended.LATE)
 
-    def _retrying(self, tries: int) -> tenacity.Retrying:
-        return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, StoreUnavailableError) or is_transient(error)
-            ),
+    def _trying(self, call: Callable[[], T]) -> T:
+        """Return what a call returns, repeated a few times where it may pass later.
+
+        The first try is without ceremony: it passes, but for the rarest times, and ceremony costs a tenth of a query.
+        """
+        try:
+            return call()
+        except (Refusal, StoreUnavailableError) as error:
+            if not _may_pass(error) or self.stopping.is_set():
+                raise
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
             wait=_WAIT,
-            stop=tenacity.stop_after_attempt(tries) | tenacity.stop_when_event_set(self.stopping),
+            stop=tenacity.stop_after_attempt(_TRIES - 1) | tenacity.stop_when_event_set(self.stopping),
             sleep=tenacity.sleep_using_event(self.stopping),
             reraise=True,
         )
+        return retrying(call)
 
 
 _VERDICTS: Final = {CommitQueryResponse.OUTCOME_WON: Ended.WON, CommitQueryResponse.OUTCOME_LOST: Ended.LOST}
@@ -168,11 +204,12 @@ def covers(charge: Charge, loss: Loss) -> bool:
     """Return whether a charge is at least a loss, in every field.
 
     A charge that claims a pure ε where the loss is known only by its ρ does not cover it: sums of ε would be too low.
+    Nor does one without an ε where the loss has no ρ: sums of ε are all that is counted there.
     """
     if loss.rho_picos > charge.rho_picos or loss.delta_attos > charge.delta_attos:
         return False
     if not charge.HasField("epsilon_picos"):
-        return True
+        return loss.rho_picos > 0
     return loss.epsilon_picos is not None and loss.epsilon_picos <= charge.epsilon_picos
 
 

@@ -60,8 +60,8 @@ def make_worker_app(broker_url: str, prefix: str, parts: ProcessParts) -> Celery
     register_tasks(app, parts.run_query, parts.prepare)
 
     def begin(**_: Any) -> None:
+        parts.get()  # sets traces up, without which nothing would be instrumented
         instrument()
-        parts.get()
 
     def end(**_: Any) -> None:
         parts.end()

@@ -4,7 +4,7 @@ Same contract, same message types on both sides. What the gateway adds is the ma
 ledger, and single methods that it serves on its own.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -27,6 +27,9 @@ from sfumato.v1.ledger_pb2 import LedgerHead
 from sfumato_gateway.marks import Marks
 from sfumato_gateway.upstream import CALL_SECONDS, asking
 from sfumato_mesh.server import ServerLike
+
+_END: Final = 2**63 - 1
+"""A position that no chain has: raise the mark to its end."""
 
 Handler: TypeAlias = Callable[[Message, Any], Awaitable[Message]]
 Telling: TypeAlias = Callable[[Marks, Message], Awaitable[None]]
@@ -59,9 +62,40 @@ async def _tell_entries(marks: Marks, response: Message) -> None:
     )
 
 
+async def _tell_watched(marks: Marks, response: Message) -> None:
+    assert isinstance(response, ledger_service_pb2.WatchLedgerResponse)
+    await marks.raise_to(
+        LedgerHead(population=each.population, sequence=each.sequence, entry_hash=each.entry_hash)
+        for each in response.ledger_entries[-1:]
+    )
+
+
+async def _tell_exported(marks: Marks, response: Message) -> None:
+    assert isinstance(response, ledger_service_pb2.ExportLedgerResponse)
+    if response.HasField("header"):  # once up to the end, not once for every entry
+        await marks.raise_to_positions(((response.header.population, _END),))
+    else:
+        each = response.entry if response.HasField("entry") else response.head
+        await marks.raise_to(
+            (LedgerHead(population=each.population, sequence=each.sequence, entry_hash=each.entry_hash),)
+        )
+
+
+async def _tell_verified(marks: Marks, response: Message) -> None:
+    assert isinstance(response, ledger_service_pb2.VerifyLedgerResponse)
+    if response.HasField("verified"):
+        await marks.raise_to((response.verified.head,))
+
+
 async def _tell_head(marks: Marks, response: Message) -> None:
     assert isinstance(response, ledger_service_pb2.GetLedgerHeadResponse)
     await marks.raise_to((response.head,))
+
+
+async def _tell_withheld(marks: Marks, response: Message) -> None:
+    assert isinstance(response, budget_admin_service_pb2.WithholdReleaseResponse)
+    if response.sequence and await marks.raise_to_positions([(response.population, response.sequence)]):
+        response.ClearField("sequence")
 
 
 async def _tell_grants(marks: Marks, response: Message) -> None:
@@ -77,6 +111,10 @@ def _grants(response: Message) -> Iterable[Grant]:
     match response:
         case budget_service_pb2.ListBudgetsResponse():
             return [each.grant for each in response.budgets]
+        case budget_service_pb2.DelegateBudgetResponse():
+            return (response.grant, response.budget.grant)
+        case budget_service_pb2.ReclaimBudgetResponse():
+            return (response.grant,)
         case budget_admin_service_pb2.ListGrantsResponse():
             return response.grants
         case budget_admin_service_pb2.GetGrantResponse():
@@ -91,7 +129,13 @@ def _grants(response: Message) -> Iterable[Grant]:
 TELLING: Final[Mapping[str, Telling]] = {
     "sfumato.v1.LedgerService.ListLedgerEntries": _tell_entries,
     "sfumato.v1.LedgerService.GetLedgerHead": _tell_head,
+    "sfumato.v1.LedgerService.WatchLedger": _tell_watched,
+    "sfumato.v1.LedgerService.ExportLedger": _tell_exported,
+    "sfumato.v1.LedgerService.VerifyLedger": _tell_verified,
     "sfumato.v1.BudgetService.ListBudgets": _tell_grants,
+    "sfumato.v1.BudgetService.DelegateBudget": _tell_grants,
+    "sfumato.v1.BudgetService.ReclaimBudget": _tell_grants,
+    "sfumato.v1.BudgetAdminService.WithholdRelease": _tell_withheld,
     "sfumato.v1.BudgetAdminService.GrantBudget": _tell_grants,
     "sfumato.v1.BudgetAdminService.GetGrant": _tell_grants,
     "sfumato.v1.BudgetAdminService.ListGrants": _tell_grants,
@@ -114,7 +158,7 @@ class ForwardedService:
         """Bind a service.
 
         Args:
-            service: its descriptor; all its methods are unary.
+            service: its descriptor; its methods take one request, and answer once or in a stream.
             accountant: channel to the accountant.
             marks: for methods in TELLING.
             own: methods that the gateway serves itself, by short name.
@@ -132,6 +176,12 @@ class ForwardedService:
         server.add_registered_method_handlers(name, handlers)
 
     def _handler(self, method: MethodDescriptor) -> "grpc.RpcMethodHandler[Message, Message]":
+        if method.server_streaming:
+            return grpc.unary_stream_rpc_method_handler(
+                self._streaming(method),
+                request_deserializer=GetMessageClass(method.input_type).FromString,
+                response_serializer=_serialized,
+            )
         behaviour = self._own.get(method.name) or self._passing(method)
         return grpc.unary_unary_rpc_method_handler(
             behaviour,
@@ -155,6 +205,27 @@ class ForwardedService:
             return response
 
         return passing
+
+    def _streaming(self, method: MethodDescriptor) -> Callable[[Message, Any], AsyncIterator[Message]]:
+        call = self._accountant.unary_stream(
+            f"/{self._service.full_name}/{method.name}",
+            request_serializer=_serialized,
+            response_deserializer=GetMessageClass(method.output_type).FromString,
+        )
+        telling = TELLING.get(method.full_name)
+
+        async def streaming(request: Message, context: Any) -> AsyncIterator[Message]:  # noqa: ARG001
+            responses = call(request)
+            try:
+                with asking("accountant"):
+                    async for response in responses:
+                        if telling is not None:
+                            await telling(self._marks, response)
+                        yield response
+            finally:
+                responses.cancel()
+
+        return streaming
 
 
 def _serialized(message: Message) -> bytes:

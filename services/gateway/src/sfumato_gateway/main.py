@@ -54,5 +54,7 @@ async def _serve(settings: GatewaySettings) -> None:
         verifier = TokenVerifier(settings.issuer, settings.audience, settings.token_public_keys())
         interceptors = public_interceptors("gateway", verifier, gateway.resolve, METHOD_RULES)
         server = await start_server(settings, gateway.handlers, interceptors, reflection=SERVICE_NAMES)
+        warming = asyncio.create_task(gateway.warm_up())
         await server.run_until_signal(settings.drain_seconds)
+        await warming
         await gateway.close()

@@ -82,6 +82,10 @@ class Marks:
         """
         await self.raise_to(terminal_of(each) for each in reservations if each.HasField("receipt"))
 
+    def forget(self, population: str) -> None:
+        """Ask the executor again for every position of a population: its chain has gone on without some."""
+        self._raised.pop(population, None)
+
     def raised(self, head: LedgerHead) -> None:
         """Remember that a population's mark is at or above a position."""
         if len(self._raised) >= _MAX_POPULATIONS:

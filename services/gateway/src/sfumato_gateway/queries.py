@@ -13,18 +13,23 @@ from sfumato.v1.charge_pb2 import LossLimit
 from sfumato.v1.payment_pb2 import Payment
 from sfumato.v1.query_service_pb2_grpc import QueryServiceServicer, add_QueryServiceServicer_to_server
 from sfumato.v1.quote_pb2 import Quote
-from sfumato_gateway.answers import Answers
+from sfumato_gateway.answers import Answers, Paid
 from sfumato_gateway.identifiers import id_of, query_id
 from sfumato_gateway.marks import Marks
 from sfumato_gateway.pricing import Asked, Pricing, with_present_version
-from sfumato_gateway.reservations import query_of
+from sfumato_gateway.reservations import answered_from, query_of
 from sfumato_gateway.upstream import CALL_SECONDS, asking
 from sfumato_mesh.caller import current_caller
 from sfumato_mesh.digests import request_digest
 from sfumato_mesh.refusal import Refusal
 from sfumato_mesh.refusals import access_denied, request_id_reused
 from sfumato_mesh.server import ServerLike
-from sfumato_mesh.v1.accountant_service_pb2 import ChargeQueryRequest, PreviewQueryRequest, ReserveQueryRequest
+from sfumato_mesh.v1.accountant_service_pb2 import (
+    ChargeQueryRequest,
+    PreviewQueryRequest,
+    PreviewQueryResponse,
+    ReserveQueryRequest,
+)
 from sfumato_mesh.v1.accountant_service_pb2_grpc import AccountantServiceStub
 from sfumato_mesh.v1.executor_service_pb2 import RunDummyRequest, SubmitRequest
 from sfumato_mesh.v1.executor_service_pb2_grpc import ExecutorServiceStub
@@ -68,27 +73,42 @@ class QueryHandlers(QueryServiceServicer):
     async def _quoted(self, asked: Asked) -> Quote:
         priced = await self._pricing.quote(asked)
         request = PreviewQueryRequest(query=priced.query_price(str(uuid4())), project=asked.project)
-        with asking("accountant"):
-            preview = await self._accountant.PreviewQuery(request, timeout=CALL_SECONDS)
+        preview = await self._previewed(request)
         quote = priced.quote
+        if preview.base_query_ids:
+            base = await self._pricing.find_base(priced, preview.base_query_ids, asked.group_sizes)
+            if base.query_id:
+                request.base_query_id = base.query_id
+                preview = await self._previewed(request)
+            if preview.derived:
+                del quote.measures[:]
+                quote.measures.extend(base.measures)
         quote.scopes.extend(preview.scopes)
         quote.affordable = preview.affordable
         if preview.release_query_id:
             quote.release_query = f"queries/{preview.release_query_id}"
+            quote.notes.append(answered_from(preview))
         return quote
+
+    async def _previewed(self, request: PreviewQueryRequest) -> PreviewQueryResponse:
+        with asking("accountant"):
+            preview: PreviewQueryResponse = await self._accountant.PreviewQuery(request, timeout=CALL_SECONDS)
+        return preview
 
     async def RunQuery(
         self, request: contract.RunQueryRequest, context: Any
     ) -> AsyncIterator[contract.RunQueryResponse]:
         """Pay and stream the answer; with a request_id that was used before, attach to its query."""
-        reservation = await self._reserved(request)
-        if reservation.state == Reservation.STATE_OPEN:
-            await self._submit(reservation.claim.query_id)
-        async with aclosing(self._answers.stream(reservation)) as events:
+        paid = await self._reserved(request)
+        if paid.reservation.state == Reservation.STATE_OPEN:
+            await self._submit(paid.reservation.claim.query_id)
+        async with aclosing(self._answers.stream(paid)) as events:
             async for event in events:
-                yield contract.RunQueryResponse(event=event)
+                response = contract.RunQueryResponse()
+                response.event.CopyFrom(event)
+                yield response
 
-    async def _reserved(self, request: contract.RunQueryRequest) -> Reservation:
+    async def _reserved(self, request: contract.RunQueryRequest) -> Paid:
         """Return the reservation that pays a request, made now or before.
 
         A query that was paid goes on whatever changed since: schema, policy, access, whether tasks are taken. So a
@@ -102,11 +122,11 @@ class QueryHandlers(QueryServiceServicer):
             paid = await self._paid(name)
             if paid is None:
                 raise
-            if paid.claim.body_digest != body_digest:
+            if paid.reservation.claim.body_digest != body_digest:
                 raise request_id_reused() from refusal
             return paid
 
-    async def _reserve(self, request: contract.RunQueryRequest, name: str, body_digest: bytes) -> Reservation:
+    async def _reserve(self, request: contract.RunQueryRequest, name: str, body_digest: bytes) -> Paid:
         asked = Asked(request.question, request.payment, request.project, request.confidence)
         priced = await self._pricing.quote_accepted(asked)
         reserve = ReserveQueryRequest(
@@ -118,21 +138,28 @@ class QueryHandlers(QueryServiceServicer):
         )
         with asking("accountant"):
             response = await self._accountant.ReserveQuery(reserve, timeout=CALL_SECONDS)
-        return response.reservation
+        if response.base_query_ids:
+            base = await self._pricing.find_base(priced, response.base_query_ids)
+            reserve.bases_checked = True
+            reserve.base_query_id = base.query_id
+            reserve.derived_measures.extend(base.measures)
+            with asking("accountant"):
+                response = await self._accountant.ReserveQuery(reserve, timeout=CALL_SECONDS)
+        return Paid(response.reservation, response.left)
 
-    async def _paid(self, name: str) -> Reservation | None:
+    async def _paid(self, name: str) -> Paid | None:
         """Return the reservation under a query's id; None where there is none, or none can be read now."""
         try:
             return await self._reservation(name)
         except Refusal:
             return None
 
-    async def _reservation(self, name: str) -> Reservation:
+    async def _reservation(self, name: str) -> Paid:
         with asking("accountant", f"queries/{name}"):
             response = await self._reservations.GetReservation(
-                GetReservationRequest(query_id=name), timeout=CALL_SECONDS
+                GetReservationRequest(query_id=name, with_left=True), timeout=CALL_SECONDS
             )
-        return response.reservation
+        return Paid(response.reservation, response.left)
 
     async def _submit(self, name: str) -> None:
         try:
@@ -160,16 +187,18 @@ class QueryHandlers(QueryServiceServicer):
         self, request: contract.AttachQueryRequest, context: Any
     ) -> AsyncIterator[contract.AttachQueryResponse]:
         """Join a query's stream. For its analyst: custodians and auditors see no answers."""
-        reservation = await self._reservation(id_of(request.name))
-        if reservation.claim.analyst != current_caller().user:
+        paid = await self._reservation(id_of(request.name))
+        if paid.reservation.claim.analyst != current_caller().user:
             raise access_denied(request.name)
-        async with aclosing(self._answers.stream(reservation, request.start_row)) as events:
+        async with aclosing(self._answers.stream(paid, request.start_row)) as events:
             async for event in events:
-                yield contract.AttachQueryResponse(event=event)
+                response = contract.AttachQueryResponse()
+                response.event.CopyFrom(event)
+                yield response
 
     async def GetQuery(self, request: contract.GetQueryRequest, context: Any) -> contract.GetQueryResponse:
         """Return state, charges and receipt."""
-        reservation = await self._reservation(id_of(request.name))
+        reservation = (await self._reservation(id_of(request.name))).reservation
         await self._marks.raise_for((reservation,))
         return contract.GetQueryResponse(query=query_of(reservation, current_caller().user))
 

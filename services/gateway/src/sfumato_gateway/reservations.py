@@ -3,9 +3,10 @@
 from typing import Final
 
 from sfumato.v1.query_pb2 import Query
+from sfumato_mesh.v1.accountant_service_pb2 import PreviewQueryResponse
 from sfumato_mesh.v1.reservation_pb2 import Reservation
 
-_STATES: Final[dict["Reservation.State.ValueType", "Query.State.ValueType"]] = {
+_STATES: Final[dict["Reservation.State", "Query.State"]] = {
     Reservation.STATE_OPEN: Query.STATE_OPEN,
     Reservation.STATE_COMMITTED: Query.STATE_SUCCEEDED,
     Reservation.STATE_SHARED: Query.STATE_SUCCEEDED,
@@ -44,6 +45,8 @@ def query_of(reservation: Reservation, user: str) -> Query:
     if reservation.HasField("receipt"):
         query.receipt.CopyFrom(reservation.receipt)
         query.end_time.CopyFrom(reservation.receipt.statement.release_time)
+    if reservation.HasField("expire_time"):
+        query.expire_time.CopyFrom(reservation.expire_time)
     return query
 
 
@@ -51,3 +54,11 @@ def was_cancelled_by(reservation: Reservation, user: str) -> bool:
     """Return whether a query ended because this user cancelled it."""
     ended = reservation.state == Reservation.STATE_CHARGED
     return ended and reservation.cancelled and reservation.claim.analyst == user
+
+
+def answered_from(preview: PreviewQueryResponse) -> str:
+    """Return in words which release answers, and why."""
+    name = f"queries/{preview.release_query_id}"
+    if preview.derived:
+        return f"answered from {name}: computed from the release of a wider question, without new noise"
+    return f"answered from {name}: the release of an equal question, without new noise"

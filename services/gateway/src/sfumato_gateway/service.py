@@ -1,5 +1,6 @@
 """The gateway as a whole: the public services, over channels to accountant and executor."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -8,7 +9,7 @@ import grpc
 
 from sfumato_gateway.answers import Answers
 from sfumato_gateway.authentication import UserResolver
-from sfumato_gateway.forward import FORWARDED, ForwardedService
+from sfumato_gateway.forward import FORWARDED, ForwardedService, Handler
 from sfumato_gateway.identity import IdentityHandlers, MeshFacts
 from sfumato_gateway.marks import Marks
 from sfumato_gateway.methods import METHOD_RULES, SERVICE_NAMES
@@ -16,6 +17,8 @@ from sfumato_gateway.operations import OperationHandlers, OperationsHandlers
 from sfumato_gateway.preparations import Preparations
 from sfumato_gateway.pricing import Pricing
 from sfumato_gateway.queries import QueryHandlers
+from sfumato_gateway.questions import warm_up
+from sfumato_gateway.reopening import Reopening
 from sfumato_gateway.settings import GatewaySettings
 from sfumato_mesh.clock import Clock, SystemClock
 from sfumato_mesh.server import Handlers
@@ -30,6 +33,10 @@ class Gateway:
     handlers: Sequence[Handlers]
     resolve: UserResolver
     """Finds the user behind a verified token; for `public_interceptors`."""
+
+    async def warm_up(self) -> None:
+        """Load what the first statement in SQL would wait for, beside the event loop."""
+        await asyncio.to_thread(warm_up)
 
     async def close(self) -> None:
         """Give nothing up: the gateway holds nothing. Channels are their maker's."""
@@ -62,7 +69,11 @@ async def open_gateway(
         audience=settings.audience,
         scopes=settings.login_scopes if settings.login_issuer else (),
     )
-    own = {"sfumato.v1.DatasetAdminService": {"PublishDatasetVersion": preparations.publish}}
+    reopening = Reopening(accountant_channel, executor_channel, marks)
+    own: dict[str, dict[str, Handler]] = {
+        "sfumato.v1.DatasetAdminService": {"PublishDatasetVersion": preparations.publish},
+        "sfumato.v1.PopulationAdminService": {"ReopenPopulation": reopening.reopen},
+    }
     return Gateway(
         handlers=(
             QueryHandlers(accountant_channel, executor_channel, pricing, answers, marks),

@@ -117,6 +117,9 @@ def _bytes(value: bytes) -> str:
 def _double(value: float) -> str:
     if value - value != 0:  # infinities and NaN: ProtoJSON writes them as text
         return '"NaN"' if value != value else '"Infinity"' if value > 0 else '"-Infinity"'
+    if 1e-4 <= abs(value) < 1e16:  # where Python writes the digits as RFC 8785 does, but for a ".0"
+        text = repr(value)
+        return text.removesuffix(".0")
     return rfc8785.dumps(value).decode()
 
 

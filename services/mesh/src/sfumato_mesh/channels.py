@@ -12,6 +12,7 @@ from sfumato_mesh import client_spans
 from sfumato_mesh.caller import Caller, current_caller
 from sfumato_mesh.inbound import outgoing_timeout, public_method
 from sfumato_mesh.principal import METADATA_KEY, PrincipalSigner
+from sfumato_mesh.trace_ids import is_untraced
 
 UNARY_CAP: Final = 30.0
 """Seconds that a call with one response may last."""
@@ -74,6 +75,8 @@ class _Outgoing:
         self._unary_cap = unary_cap
         self._stream_cap = stream_cap
         self.tracer = trace.get_tracer("sfumato_mesh", tracer_provider=tracer_provider)
+        self.is_idle = tracer_provider is None and is_untraced()
+        """Whether no call has a span of its own here."""
 
     def principal_metadata(self) -> tuple[str, bytes]:
         """Return the metadata entry that says for whom the call is."""
@@ -202,6 +205,8 @@ class _Method:
 
     def _prepared(self, timeout: float | None, metadata: Any) -> tuple[trace.Span, float, list[tuple[str, Any]]]:
         principal = self._channel.principal_metadata()
+        if self._channel.is_idle and trace.get_current_span() is trace.INVALID_SPAN:
+            return trace.INVALID_SPAN, outgoing_timeout(self._cap, timeout), [*(metadata or ()), principal]
         span, headers = client_spans.begin(self._channel.tracer, self._path)
         return span, outgoing_timeout(self._cap, timeout), [*(metadata or ()), principal, *headers]
 

@@ -18,7 +18,7 @@ from grpc.aio import AbortError
 from sfumato_mesh.exchange import Exchange, Metadata
 from sfumato_mesh.inprocess_channels import InProcessChannel
 from sfumato_mesh.inprocess_sync import InProcessSyncChannel
-from sfumato_mesh.interceptors.behaviour import Handler
+from sfumato_mesh.interceptors.behaviour import CallInterceptor, Handler
 
 MAX_RECEIVED_BYTES: Final = 4 * 1024 * 1024
 """Largest request message between services; a public request of 1 MiB, wrapped, fits."""
@@ -51,6 +51,9 @@ class InProcessServer:
         for interceptor in reversed(interceptors):
             find = _intercepted(interceptor, find)
         self._find_intercepted = find
+        # What a CallInterceptor makes of a handler depends on nothing but its method.
+        self._lasting = all(isinstance(each, CallInterceptor) for each in interceptors)
+        self._found: dict[str, Handler] = {}
 
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
         """Register a service's methods, as generated code does."""
@@ -115,10 +118,14 @@ class InProcessServer:
             exchange.finish(grpc.StatusCode.UNKNOWN, f"Unexpected {type(error)}")
 
     async def _answer(self, exchange: Exchange, request: bytes) -> None:
-        handler = await self._find_intercepted(_CallDetails(exchange.method, exchange.invocation_metadata()))
+        handler = self._found.get(exchange.method)
         if handler is None:
-            exchange.finish(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
-            return
+            handler = await self._find_intercepted(_CallDetails(exchange.method, exchange.invocation_metadata()))
+            if handler is None:
+                exchange.finish(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+                return
+            if self._lasting:
+                self._found[exchange.method] = handler
         if handler.request_streaming:
             exchange.finish(grpc.StatusCode.UNIMPLEMENTED, "Streams of requests are not served in the process.")
             return

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -56,7 +56,7 @@ class PrincipalSigner:
             return known
         principal = Principal(
             user=wanted.user,
-            roles=[RoleBinding(role=Role.ValueType(role), resource=resource) for role, resource in wanted.roles],
+            roles=[RoleBinding(role=cast("Role", role), resource=resource) for role, resource in wanted.roles],
             projects=wanted.projects,
             method=method,
             audience=audience,

@@ -94,9 +94,11 @@ def delta_of(rho_picos: int, epsilon_picos: int) -> int:
 def rho_of_pure(epsilon_picos: int) -> int:
     """ρ in picos, rounded up, of an answer that is ε-differentially private: ε·tanh(ε/2).
 
-    Randomised response is the worst pure mechanism, and its Rényi divergence of order α is at most α·ε·tanh(ε/2),
-    with equality as α falls to 1. The continuous Laplace mechanism's ε + e^-ε − 1 lies below what discrete Laplace
-    noise costs, and is not used. Raises ValueError for amounts outside 0 … 2^63 − 1.
+    Randomised response is the worst pure mechanism (Kairouz, Oh and Viswanath 2015: all others are its post-
+    processing), and its Rényi divergence of order α is at most α·ε·tanh(ε/2), with equality as α falls to 1.
+    The continuous Laplace mechanism's ε + e^-ε − 1 lies below what discrete Laplace noise costs at distances of few
+    steps, and is not used. An answer that is (ε, δ)-differentially private costs the same ρ, and δ beside it. Raises
+    ValueError for amounts outside 0 … 2^63 − 1.
     """
     _check(epsilon_picos, "epsilon")
     if epsilon_picos == 0:
@@ -106,6 +108,41 @@ def rho_of_pure(epsilon_picos: int) -> int:
         return epsilon_picos
     decay = _DIGITS.exp(-epsilon)
     return _round_up(_DIGITS.divide(_DIGITS.multiply(epsilon, _DIGITS.subtract(1, decay)), 1 + decay), PICO)
+
+
+@lru_cache(maxsize=_CACHED, typed=True)
+def largest_pure(rho_picos: int) -> int:
+    """Greatest ε in picos, at most 2^63 − 1, whose pure answers cost at most `rho_picos`.
+
+    The root of ε·tanh(ε/2) = ρ in doubles, by Newton's method, is mended by whole picos against `rho_of_pure`: its
+    steps double until they enclose the answer. Raises ValueError for amounts outside 0 … 2^63 − 1.
+    """
+    _check(rho_picos, "rho")
+    guess = min(SUM_MAX, int(_pure_root(rho_picos / PICO) * PICO))
+    low, high, step = guess, guess, 1
+    while low > 0 and rho_of_pure(low) > rho_picos:
+        low, high, step = max(0, low - step), low, 2 * step
+    while high <= SUM_MAX and rho_of_pure(high) <= rho_picos:
+        low, high, step = high, high + step, 2 * step
+    while high - low > 1:
+        middle = (low + high) // 2
+        if rho_of_pure(min(middle, SUM_MAX)) <= rho_picos and middle <= SUM_MAX:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _pure_root(rho: float) -> float:
+    """ε with ε·tanh(ε/2) = ρ. The left side grows, is convex up to ε = 2.4 and concave from there."""
+    epsilon = max(math.sqrt(2 * rho), rho) + min(rho, 1.0)
+    for _ in range(_STEPS_MAX):
+        slope = math.tanh(epsilon / 2)
+        step = (epsilon * slope - rho) / (slope + epsilon / 2 * (1 - slope * slope)) if epsilon else 0.0
+        if abs(step) <= epsilon * 1e-15:
+            break
+        epsilon -= step
+    return epsilon
 
 
 def _log_order(log_rho: float, tail: float) -> float:

@@ -1,7 +1,8 @@
 """What the custodian sees and an analyst never does: answers without noise, on the very rows that count."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 from sfumato_mesh.v1.task_pb2 import Task
 
 Integers = npt.NDArray[np.int64]
+CustodianView: TypeAlias = Callable[[str], tuple[DatasetRecord, Path]]
+"""Dataset → its record, and a folder of its prepared rows."""
 
 
 class _NoNoise:

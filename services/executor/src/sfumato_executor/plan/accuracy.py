@@ -8,8 +8,8 @@ from typing import Final
 
 from sfumato.v1 import charge_pb2, quote_pb2
 from sfumato_executor.plan.losses import total as total_loss
-from sfumato_executor.plan.program import Draw, DrawKind, Loss, MeasureKind, Output, Program
-from sfumato_executor.plan.tails import gaussian_half_width, laplace_half_width, maximum_gap
+from sfumato_executor.plan.program import Draw, DrawKind, Loss, MeasureKind, Output, Program, Vector
+from sfumato_executor.plan.tails import gaussian_sum_half_width, laplace_sum_half_width, maximum_gap
 
 DEFAULT_GROUP_SIZES: Final = (100, 1_000)
 """Sizes at which size-dependent errors are told where neither request nor policy names any."""
@@ -24,21 +24,26 @@ _KINDS: Final = {
 }
 
 
-def half_width(draw: Draw, confidence: float) -> float:
-    """Least whole number of steps within which the noise of one entry stays with probability `confidence`.
+def half_width(draw: Draw, confidence: float, entries: int = 1) -> float:
+    """Whole number of steps within which the noise of a sum of entries stays with probability `confidence`.
 
-    For a noisy maximum: the gap between the best score and the chosen one, in score units.
+    The least one for a single entry. For a noisy maximum: the gap between the best score and the chosen one, in score
+    units; such entries do not add.
     """
     if draw.kind is DrawKind.NOISY_MAX:
         return maximum_gap(draw.scale, len(draw.candidates), confidence)
     if draw.kind in (DrawKind.LAPLACE, DrawKind.LAPLACE_THRESHOLD):
-        return float(laplace_half_width(draw.scale, confidence))
-    return float(gaussian_half_width(draw.scale, confidence))
+        return float(laplace_sum_half_width(draw.scale, entries, confidence))
+    return float(gaussian_sum_half_width(draw.scale, entries, confidence))
 
 
 def mean_value(program: Program, output: Output, noisy_sum: int, noisy_count: int) -> float:
     """Mean from a noisy centred sum (in steps) and a noisy count, moved into the bounds."""
-    vector = program.vectors[program.draws[output.draws[0]].vector]
+    return mean_of(program.vectors[program.draws[output.draws[0]].vector], output, noisy_sum, noisy_count)
+
+
+def mean_of(vector: Vector, output: Output, noisy_sum: int, noisy_count: int) -> float:
+    """As `mean_value`, from a centred sum over a given vector."""
     mean = vector.offset + vector.step * (noisy_sum / max(noisy_count, 1))
     return min(max(mean, output.lower), output.upper)
 
@@ -52,9 +57,14 @@ def mean_interval(
     in known ranges, and S/C lies between its values at the corners: it is monotone in S, and in C for each S.
     """
     total, count = (program.draws[index] for index in output.draws)
-    vector = program.vectors[total.vector]
     each = union_confidence(confidence, 2)
-    around_sum, around_count = int(half_width(total, each)), int(half_width(count, each))
+    widths = int(half_width(total, each)), int(half_width(count, each))
+    return mean_ends(program.vectors[total.vector], output, (noisy_sum, noisy_count), widths)
+
+
+def mean_ends(vector: Vector, output: Output, noisy: tuple[int, int], widths: tuple[int, int]) -> tuple[float, float]:
+    """Interval of a mean from noisy sum and count, each within its width."""
+    (noisy_sum, noisy_count), (around_sum, around_count) = noisy, widths
     least, most = max(noisy_count - around_count, 1), max(noisy_count + around_count, 1)
     corners = [
         vector.offset + vector.step * ((noisy_sum + side * around_sum) / rows)
@@ -82,7 +92,7 @@ def measure_accuracies(
     charged: set[int] = set()
     if program.threshold_weight:
         keys = quote_pb2.MeasureAccuracy(
-            charge=charge(program.draws[0].loss), mechanisms=[_mechanism(program, program.draws[0])]
+            charge=charge(program.draws[0].loss), mechanisms=[mechanism(program, program.draws[0])]
         )
         around = half_width(program.draws[0], confidence)
         keys.intervals.append(quote_pb2.Interval(confidence=confidence, absolute=around))
@@ -95,7 +105,7 @@ def measure_accuracies(
             quote_pb2.MeasureAccuracy(
                 alias=output.alias,
                 charge=charge(total_loss([program.draws[index].loss for index in own])),
-                mechanisms=[_mechanism(program, program.draws[index]) for index in output.draws],
+                mechanisms=[mechanism(program, program.draws[index]) for index in output.draws],
                 intervals=_intervals(program, output, confidence, group_sizes or DEFAULT_GROUP_SIZES),
                 unit=output.unit,
             )
@@ -108,7 +118,8 @@ def charge(loss: Loss) -> charge_pb2.Charge:
     return charge_pb2.Charge(rho_picos=loss.rho_picos, epsilon_picos=loss.epsilon_picos, delta_attos=loss.delta_attos)
 
 
-def _mechanism(program: Program, draw: Draw) -> quote_pb2.Mechanism:
+def mechanism(program: Program, draw: Draw) -> quote_pb2.Mechanism:
+    """A draw on the wire."""
     return quote_pb2.Mechanism(
         kind=_KINDS[draw.kind],
         scale=draw.scale,
@@ -143,8 +154,8 @@ def _intervals(
     return [quote_pb2.Interval(confidence=confidence, absolute=step * half_width(draw, confidence))]
 
 
-def mean_error(program: Program, output: Output, confidence: float, size: int) -> float:
-    """Half-width of a mean over `size` rows, whatever the values are.
+def mean_error(program: Program, output: Output, confidence: float, size: int, entries: int = 1) -> float:
+    """Half-width of a mean over `size` rows, whatever the values are; `entries` of either draw are added.
 
     With sum off by at most a and count off by at most c, the mean μ (about the offset) becomes (nμ + a)/(n ± c), off by
     at most (a + c·|μ|)/(n − c), where |μ| is at most the larger distance from offset to bound. Never more than the
@@ -153,8 +164,8 @@ def mean_error(program: Program, output: Output, confidence: float, size: int) -
     total, count = (program.draws[index] for index in output.draws)
     vector = program.vectors[total.vector]
     each = union_confidence(confidence, 2)
-    around_sum = vector.step * half_width(total, each)
-    around_count = half_width(count, each)
+    around_sum = vector.step * half_width(total, each, entries)
+    around_count = half_width(count, each, entries)
     width = output.upper - output.lower
     if size <= around_count:
         return width

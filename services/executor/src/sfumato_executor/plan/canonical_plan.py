@@ -4,7 +4,7 @@ Compiled under the same payment it gives the same digest. Aliases are those of t
 """
 
 import datetime as dt
-from typing import assert_never
+from typing import assert_never, cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type import date_pb2
@@ -24,9 +24,8 @@ from sfumato_executor.plan.expressions import (
     Member,
     Value,
 )
-from sfumato_executor.plan.keys import implied_keys
+from sfumato_executor.plan.keys import is_implied
 from sfumato_executor.plan.program import Bounding, DrawKind, KeyDomain, MeasureKind, Output, Program
-from sfumato_mesh.refusal import Refusal
 
 _DATA_TYPES = {kind: data_type for data_type, kind in KINDS.items()}
 _NOISE = {
@@ -36,15 +35,20 @@ _NOISE = {
 }
 
 
-def canonical_plan(program: Program) -> plan_pb2.Plan:
-    """The plan that a program is, with bounds, candidates and contribution bounds filled in."""
+def canonical_plan(program: Program, listed_keys_max: int | None = None) -> plan_pb2.Plan:
+    """The plan that a program is, with bounds, candidates and contribution bounds filled in.
+
+    Args:
+        program: what was compiled.
+        listed_keys_max: how many public keys it lists at most; None: all of them, so that it compiles to the same.
+    """
     source = relation_pb2.Relation(scan=relation_pb2.Scan(dataset=program.dataset))
     if program.filter is not None:
         predicate = _message(program.filter)
         source = relation_pb2.Relation(filter=relation_pb2.Filter(input=source, predicate=predicate))
     plan = plan_pb2.Plan(source=source, measures=[_measure(program, output) for output in program.outputs])
     if program.keys:
-        plan.group_by.CopyFrom(_group_by(program))
+        plan.group_by.CopyFrom(_group_by(program, listed_keys_max))
     bounds = program.bounding
     if bounds.kind is Bounding.Kind.ROWS:
         plan.contribution_bounds.max_rows = bounds.rows
@@ -54,25 +58,18 @@ def canonical_plan(program: Program) -> plan_pb2.Plan:
     return plan
 
 
-def _group_by(program: Program) -> plan_pb2.GroupBy:
+def _group_by(program: Program, listed_keys_max: int | None) -> plan_pb2.GroupBy:
     group_by = plan_pb2.GroupBy(
         keys=[expression_pb2.NamedExpression(alias=key.alias, expression=_message(key.value)) for key in program.keys]
     )
     if program.domain is KeyDomain.THRESHOLD:
         group_by.threshold_keys.weight = program.threshold_weight
-    elif not _is_implied(program):
+    elif not is_implied(program.public_keys, program.keys):
         kinds = [key.value.type.kind for key in program.keys]
-        for row in program.public_keys:
+        for row in program.public_keys[:listed_keys_max]:
             pairs = zip(row, kinds, strict=True)
             group_by.public_keys.keys.add(values=[_literal(value, kind) for value, kind in pairs])
     return group_by
-
-
-def _is_implied(program: Program) -> bool:
-    try:
-        return implied_keys(program.keys) == program.public_keys
-    except Refusal:
-        return False
 
 
 def _measure(program: Program, output: Output) -> measure_pb2.Measure:
@@ -114,9 +111,9 @@ def _message(expression: Expression) -> expression_pb2.Expression:
             return expression_pb2.Expression(literal=_literal(value, value_type.kind))
         case Apply(function=function, arguments=arguments, otherwise=otherwise, time_unit=unit):
             call = expression_pb2.Call(
-                function=function_pb2.Function.ValueType(function),
+                function=cast("function_pb2.Function", function),
                 arguments=[_message(argument) for argument in arguments],
-                time_unit=function_pb2.TimeUnit.ValueType(unit),
+                time_unit=cast("function_pb2.TimeUnit", unit),
                 otherwise=_default(otherwise),
             )
             return expression_pb2.Expression(call=call)
@@ -131,9 +128,9 @@ def _message(expression: Expression) -> expression_pb2.Expression:
                 case_when.otherwise.CopyFrom(_message(last))
             return expression_pb2.Expression(case_when=case_when)
         case Convert(value=value, type=value_type, otherwise=otherwise):
-            data_type = function_pb2.DataType.ValueType(_DATA_TYPES[value_type.kind])
-            cast = expression_pb2.Cast(value=_message(value), type=data_type, otherwise=_default(otherwise))
-            return expression_pb2.Expression(cast=cast)
+            data_type = _DATA_TYPES[value_type.kind]
+            converted = expression_pb2.Cast(value=_message(value), type=data_type, otherwise=_default(otherwise))
+            return expression_pb2.Expression(cast=converted)
         case Member(value=value, items=items):
             literals = [_literal(item, value.type.kind) for item in items]
             return expression_pb2.Expression(in_list=expression_pb2.InList(value=_message(value), items=literals))

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from sfumato.v1 import expression_pb2
 from sfumato.v1 import function_pb2 as f
 from sfumato_executor.plan.constants import (
     DAY_MICROS,
@@ -14,9 +15,11 @@ from sfumato_executor.plan.constants import (
     adapted,
     constant,
     met,
+    read_literal,
 )
 from sfumato_executor.plan.expressions import Constant, Expression, Kind, Member, Value
 from sfumato_executor.plan.invocation import Invocation, Rule
+from sfumato_executor.plan.listed import PlainTexts
 from sfumato_executor.plan.logic import (
     COMMUTATIVE,
     MIRRORED,
@@ -110,20 +113,22 @@ def inversion(call: Invocation) -> Expression:
     return negation(predicate(value, call.path_of(0)))
 
 
-def member(value: Expression, items: Sequence[Constant], path: str) -> Expression:
+def member(value: Expression, items: Sequence[expression_pb2.Literal], path: str) -> Expression:
     """Whether a value is one of a list; items that its type does not have are left out, one item is a comparison."""
     found: set[Value] = set()
-    declared = frozenset(value.type.categories)
+    texts = PlainTexts(value.type)
     for index, item in enumerate(items):
-        if item.type.kind is Kind.TEXT and item.value in declared:
-            found.add(item.value)
+        text = texts.of(item)
+        if text is not None:
+            found.add(text)
             continue
-        exact = adapted(item, value.type, f"{path}.items[{index}]")
+        place = f"{path}.items[{index}]"
+        exact = adapted(read_literal(item, place), value.type, place)
         if exact is not None:
             found.add(exact.value)
     if not found:
         return FALSE
-    ordered = tuple(sorted(found, key=lambda item: (item is None, item)))
+    ordered = tuple(sorted(found))  # type: ignore[type-var]  # of one type, and a literal is never null
     if isinstance(value, Constant):
         return TRUE if value.value is not None and value.value in found else FALSE
     if len(ordered) == 1:

@@ -117,7 +117,7 @@ def _compiled(
     asked = _understood(plan, dataset, money)
     rule = bounding(dataset.privacy_unit, plan.contribution_bounds, asked.key_count, grouped=bool(asked.keys))
     max_rows = dataset.schema.max_rows or DEFAULT_MAX_ROWS
-    wanted = _in_order(asked.measures, _threshold(plan) if thresholded else None)
+    wanted = _in_order(asked.measures, _threshold(plan, money) if thresholded else None)
     _check_size([draw for draw, _, _ in wanted], asked.key_count or 1)
     priced = price(wanted, thresholded, Terms(rule, asked.key_count, max_rows, money))
     places = {draw.key: index for index, (draw, _, _) in enumerate(wanted)}
@@ -179,10 +179,10 @@ def _check_measures(measures: Sequence[WantedMeasure], keys: Sequence[Key]) -> N
         raise plan_rejected("alias", "measures", message, hint="rename one of them")
 
 
-def _threshold(plan: plan_pb2.Plan) -> tuple[WantedDraw, int]:
-    """The draw that finds keys: Laplace noise if every measure asks for it, else Gaussian."""
-    every = all(measure.noise == measure_pb2.NOISE_LAPLACE for measure in plan.measures)
-    kind = DrawKind.LAPLACE_THRESHOLD if every else DrawKind.GAUSSIAN_THRESHOLD
+def _threshold(plan: plan_pb2.Plan, money: Funds) -> tuple[WantedDraw, int]:
+    """The draw that finds keys: Laplace noise if ε is paid or every measure asks for it, else Gaussian."""
+    laplace = money.pure or all(measure.noise == measure_pb2.NOISE_LAPLACE for measure in plan.measures)
+    kind = DrawKind.LAPLACE_THRESHOLD if laplace else DrawKind.GAUSSIAN_THRESHOLD
     return WantedDraw(kind, THRESHOLD_VECTOR), 2 * (plan.group_by.threshold_keys.weight or 1)
 
 

@@ -10,6 +10,7 @@ from google.type import date_pb2
 
 from sfumato.v1 import expression_pb2
 from sfumato_executor.plan.expressions import Constant, Kind, Value, ValueType
+from sfumato_executor.plan.limits import TEXT_MAX
 from sfumato_executor.plan.suggestions import suggestion
 from sfumato_mesh.refusals import plan_rejected
 
@@ -52,6 +53,9 @@ def read_literal(literal: expression_pb2.Literal, path: str) -> Constant:
                 raise plan_rejected("literal", path, "a real literal must be finite", hint="write a finite number")
             return constant(Kind.REAL, literal.real + 0.0)
         case "text":
+            if len(literal.text) > TEXT_MAX:
+                hint = f"at most {TEXT_MAX:,} characters"
+                raise plan_rejected("literal", path, "the text literal is too long", hint=hint)
             return constant(Kind.TEXT, literal.text)
         case "date":
             return constant(Kind.DATE, days(literal.date, path))

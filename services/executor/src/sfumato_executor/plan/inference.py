@@ -66,11 +66,7 @@ class Inference:
                 return self._cast(expression.cast, columns, path, depth)
             case "in_list":
                 value = self._typed(expression.in_list.value, columns, f"{path}.in_list.value", depth + 1)
-                items = [
-                    read_literal(item, f"{path}.in_list.items[{index}]")
-                    for index, item in enumerate(expression.in_list.items)
-                ]
-                return comparisons.member(value, items, f"{path}.in_list")
+                return comparisons.member(value, expression.in_list.items, f"{path}.in_list")
             case "bin":
                 value = self._typed(expression.bin.value, columns, f"{path}.bin.value", depth + 1)
                 return bucket(value, expression.bin.edges, path)

@@ -1,16 +1,19 @@
 """Group keys: which there are, and in which order."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 from sfumato.v1 import expression_pb2, plan_pb2
 from sfumato.v1 import function_pb2 as f
 from sfumato_executor.plan.constants import adapted_exactly, read_literal
 from sfumato_executor.plan.expressions import Apply, Constant, Expression, Kind, Value
-from sfumato_executor.plan.limits import KEYS_MAX
+from sfumato_executor.plan.limits import KEYS_MAX, LISTED_KEYS_MAX
+from sfumato_executor.plan.listed import PlainTexts
 from sfumato_executor.plan.program import Key, KeyDomain
 from sfumato_executor.plan.suggestions import suggestion
 from sfumato_executor.plan.time_units import starts
+from sfumato_mesh.refusal import Refusal
 from sfumato_mesh.refusals import plan_rejected
 
 KeyRow = tuple[Value, ...]
@@ -45,20 +48,40 @@ def public_keys(group_by: plan_pb2.GroupBy, keys: Sequence[Key]) -> tuple[KeyDom
 
 def implied_keys(keys: Sequence[Key]) -> tuple[KeyRow, ...]:
     """Every combination of the declared values of the keys, null included where a key can be null."""
-    columns: list[list[Value]] = []
+    declared = _declared(keys)
+    columns = [
+        [*sorted(values), *([None] * key.value.type.nullable)]  # type: ignore[type-var]  # of one type, none of them null
+        for values, key in zip(declared, keys, strict=True)
+    ]
+    return tuple(itertools.product(*columns))
+
+
+def is_implied(rows: Sequence[KeyRow], keys: Sequence[Key]) -> bool:
+    """Whether a list of keys in order is the one that no list would give."""
+    try:
+        declared = _declared(keys)
+    except Refusal:
+        return False
+    count = math.prod(len(values) + key.value.type.nullable for values, key in zip(declared, keys, strict=True))
+    return count == len(rows) and tuple(rows) == implied_keys(keys)
+
+
+def _declared(keys: Sequence[Key]) -> list[Sequence[Value]]:
+    """Public values of each key, but for null. Raises PLAN_REJECTED ("keys_not_public", "too_many_keys")."""
+    found = []
     count = 1
     for index, key in enumerate(keys):
-        values = _values(key.value)
+        values = declared_values(key.value)
         if values is None:
             raise _not_public(key, f"group_by.keys[{index}].expression")
         count *= len(values) + key.value.type.nullable
         if count > KEYS_MAX:
             raise _too_many(f"group_by.keys[{index}]")
-        columns.append([*sorted(values, key=lambda value: (value is None, value)), *([None] * key.value.type.nullable)])
-    return tuple(itertools.product(*columns))
+        found.append(values)
+    return found
 
 
-def _values(value: Expression) -> Sequence[Value] | None:
+def declared_values(value: Expression) -> Sequence[Value] | None:
     """Public values that a key can take, but for null; None where there are none, or too many to list."""
     if isinstance(value, Constant):
         return [] if value.value is None else [value.value]
@@ -88,28 +111,28 @@ def _listed(listed: plan_pb2.PublicKeys, keys: Sequence[Key]) -> tuple[KeyRow, .
     if not listed.keys:
         message = "the list of public keys is empty"
         raise plan_rejected("empty_keys", "group_by.public_keys.keys", message, hint="name at least one key")
-    if len(listed.keys) > KEYS_MAX:
-        raise _too_many("group_by.public_keys.keys")
+    if len(listed.keys) > LISTED_KEYS_MAX:
+        message = f"the list has more than {LISTED_KEYS_MAX:,} keys"
+        hint = "declare the values with the column, let keys pass a threshold (threshold_keys), or ask in parts"
+        raise plan_rejected("too_many_keys", "group_by.public_keys.keys", message, hint=hint)
     rows: set[KeyRow] = set()
-    declared = [frozenset(key.value.type.categories) for key in keys]
+    texts = [PlainTexts(key.value.type) for key in keys]
     for index, item in enumerate(listed.keys):
-        if len(item.values) != len(keys):
+        values = item.values
+        if len(values) != len(keys):
             path = f"group_by.public_keys.keys[{index}]"
-            message = f"the key has {len(item.values)} values for {len(keys)} key columns"
+            message = f"the key has {len(values)} values for {len(keys)} key columns"
             raise plan_rejected("key_width", path, message, hint=f"give {len(keys)}, in the order of the key columns")
-        rows.add(
-            tuple(
-                _listed_value(literal, keys[place], declared[place], (index, place))
-                for place, literal in enumerate(item.values)
-            )
-        )
-    return tuple(sorted(rows, key=key_rank))
+        row: list[Value] = []
+        for place, literal in enumerate(values):
+            text = texts[place].of(literal)
+            row.append(_listed_value(literal, keys[place], (index, place)) if text is None else text)
+        rows.add(tuple(row))
+    return tuple(sorted(rows))  # a column's values are of one type, and never null
 
 
-def _listed_value(literal: expression_pb2.Literal, key: Key, declared: frozenset[str], place: tuple[int, int]) -> Value:
+def _listed_value(literal: expression_pb2.Literal, key: Key, place: tuple[int, int]) -> Value:
     wanted = key.value.type
-    if literal.WhichOneof("value") == "text" and (wanted.kind is Kind.TEXT or literal.text in declared):
-        return literal.text
     path = f"group_by.public_keys.keys[{place[0]}].values[{place[1]}]"
     item = read_literal(literal, path)
     if wanted.kind is Kind.CATEGORY and item.type.kind is Kind.TEXT:

@@ -15,6 +15,10 @@ INLINED_NODES_MAX = 10_000
 """Expression nodes of a whole plan with derived columns put in place."""
 KEYS_MAX = 100_000
 """Group keys that one question answers."""
+LISTED_KEYS_MAX = 10_000
+"""Of these, keys that the question lists itself; more are declared with the column."""
+TEXT_MAX = 1_024
+"""Characters of a text literal."""
 ENTRIES_MAX = 1_000_000
 """Integers to which one question adds noise: about 14 µs each."""
 BINS_MAX = 50_000

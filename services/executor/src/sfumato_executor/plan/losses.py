@@ -30,7 +30,6 @@ SCALE_MAX: Final = 2.0**40
 """Largest noise scale in steps; beyond it an answer says nothing."""
 _THRESHOLD_MAX: Final = 2**50
 _CACHED: Final = 4096
-_PURE_MAX: Final = 2 * 10**15
 
 
 class LossTooSmallError(ValueError):
@@ -118,7 +117,8 @@ def gaussian_threshold(sensitivity: Sensitivity, rho_picos: int, delta_attos: in
 def laplace_threshold(sensitivity: Sensitivity, epsilon_picos: int, delta_attos: int) -> Priced:
     """As `gaussian_threshold` with discrete Laplace noise, for at most `epsilon_picos`.
 
-    An (ε, δ) mechanism is, but for an event of probability δ, ε-differentially private; so its ρ is that of ε.
+    An (ε, δ) mechanism is, but for an event of probability δ, the post-processing of randomised response with ε
+    (Kairouz, Oh and Viswanath 2015, section 3); so its ρ is that of ε, with δ beside it.
     """
     o = _opendp()
     metric = o.metrics.l01inf_distance(o.metrics.absolute_distance(T="f64"))
@@ -134,19 +134,6 @@ def laplace_threshold(sensitivity: Sensitivity, epsilon_picos: int, delta_attos:
     )
     threshold, delta = _least_threshold(lambda at: attos_up(loss(scale, at - 1)[1]), sensitivity.linf + 1, delta_attos)
     return Priced(scale, Loss(rho_of_pure(epsilon), epsilon, delta), threshold)
-
-
-@lru_cache(maxsize=_CACHED)
-def pure_within(rho_picos: int) -> int:
-    """Greatest ε in picos whose pure mechanisms cost at most `rho_picos`; by bisection, the cost being monotone."""
-    low, high = 0, _PURE_MAX
-    while high - low > 1:
-        middle = (low + high) // 2
-        if rho_of_pure(middle) <= rho_picos:
-            low = middle
-        else:
-            high = middle
-    return low
 
 
 def total(losses: list[Loss]) -> Loss:

@@ -82,14 +82,14 @@ def present_after(condition: Expression | None) -> frozenset[str]:
     if isinstance(condition, Apply) and condition.function == f.FUNCTION_AND:
         members = list(condition.arguments)
     for member in members:
-        for value in _needed(member):
+        for value in needed(member):
             mask = null_mask(value)
             if mask is not None:
                 found.add(encode(mask))
     return frozenset(found)
 
 
-def _needed(condition: Expression) -> tuple[Expression, ...]:
+def needed(condition: Expression) -> tuple[Expression, ...]:
     """Values that are not null where a predicate holds."""
     match condition:
         case Apply(function=function, arguments=arguments) if function in _STRICT:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sfumato_executor.plan import losses
 from sfumato_executor.plan.funds import Funds, loss_too_small
@@ -12,6 +12,7 @@ from sfumato_executor.plan.sensitivity import sensitivity
 from sfumato_executor.plan.steps import Grid, grid
 from sfumato_mesh.money import PICO
 from sfumato_mesh.refusals import plan_rejected
+from sfumato_mesh.zcdp import largest_pure
 
 THRESHOLD_VECTOR = WantedVector(VectorKind.UNITS)
 
@@ -51,9 +52,10 @@ def price(wanted: Sequence[tuple[WantedDraw, int, str]], threshold_first: bool, 
             vectors.append(vector)
         place = vectors.index(vector)
         try:
-            draws.append(_drawn(draw, vector, place, amount, terms, find_keys=threshold_first and index == 0))
+            drawn = _drawn(draw, vector, place, amount, terms, find_keys=threshold_first and index == 0)
         except losses.LossTooSmallError as error:
             raise loss_too_small(f"the loss buys no answer: {error}") from None
+        draws.append(replace(drawn, loss=terms.funds.charged(drawn.loss)))
     return PricedDraws(tuple(vectors), tuple(draws))
 
 
@@ -92,7 +94,7 @@ def _noise(kind: DrawKind, unit: Sensitivity, amount: int, terms: Terms) -> floa
 
 def _pure_amount(amount: int, terms: Terms) -> int:
     """Share of a draw with pure loss, in picos of ε."""
-    found = amount if terms.funds.pure else losses.pure_within(amount)
+    found = amount if terms.funds.pure else largest_pure(amount)
     if found < 1:
         raise loss_too_small("a measure's share of the loss is below the smallest unit")
     return found

@@ -40,6 +40,12 @@ def asked_dataset(record: catalog_service_pb2.DatasetRecord) -> dataset_pb2.Data
     return dataset
 
 
+def told_sizes(asked: Sequence[int], record: catalog_service_pb2.DatasetRecord) -> tuple[int, ...]:
+    """Group sizes at which errors are told: those asked for, else the policy's, else the usual ones."""
+    policy = asked_dataset(record).policy.accuracy.group_sizes
+    return tuple(asked) or tuple(policy) or tuple(DEFAULT_GROUP_SIZES)
+
+
 def quote(
     task: task_pb2.Task, record: catalog_service_pb2.DatasetRecord, group_sizes: Sequence[int]
 ) -> quote_pb2.Quote:
@@ -55,7 +61,7 @@ def quote(
     """
     program = compile_task(task, record)
     dataset = asked_dataset(record)
-    sizes = list(group_sizes) or list(dataset.policy.accuracy.group_sizes) or list(DEFAULT_GROUP_SIZES)
+    sizes = told_sizes(group_sizes, record)
     result = quote_pb2.Quote(
         charge=charge(program.loss),
         measures=measure_accuracies(program, task.confidence, sizes),
@@ -66,11 +72,9 @@ def quote(
         notes=[*program.notes, *_accuracy_notes(program)],
         give_up_after=GIVE_UP_AFTER,
     )
-    result.canonical_plan.CopyFrom(canonical_plan(program))
-    listed = result.canonical_plan.group_by.public_keys.keys
-    if len(listed) > _LISTED_KEYS_MAX:
-        left_out = len(listed) - _LISTED_KEYS_MAX
-        del listed[_LISTED_KEYS_MAX:]
+    result.canonical_plan.CopyFrom(canonical_plan(program, _LISTED_KEYS_MAX))
+    left_out = len(program.public_keys) - _LISTED_KEYS_MAX
+    if left_out > 0 and result.canonical_plan.group_by.HasField("public_keys"):
         result.notes.append(f"the plan shown leaves out {left_out:,} of its public keys")
     if record.HasField("published"):
         version = record.published.version or record.dataset.version

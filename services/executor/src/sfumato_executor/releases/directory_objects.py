@@ -64,6 +64,16 @@ class DirectoryObjects:
                 return None
         return StoredObject(data, _version(data))
 
+    def read_at_once(self, key: str, most: int) -> bytes | None:
+        """Return the bytes of a small object; None: there is none, or a larger one."""
+        with unavailable():
+            try:
+                with self._path(key).open("rb", buffering=0) as file:
+                    data = file.read(most + 1)
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return None
+        return data if len(data) <= most else None
+
     def replace(self, key: str, data: bytes, version: str | None) -> bool:
         """Put the bytes durably if the present version is this one; return whether it was."""
         path = self._path(key)

@@ -36,7 +36,7 @@ class MarkUnreadableError(Exception):
 
 
 class Marks:
-    """The marks in an object store; only ever raised."""
+    """The marks in an object store; only ever raised, but for one that an administrator's act has given up."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
@@ -73,6 +73,27 @@ class Marks:
             if self._objects.replace(key, _encode(mark), None if stored is None else stored.version):
                 return mark
         raise StoreUnavailableError("the mark stays contended")
+
+    def replace(self, lost: Mark, by: Mark) -> Mark:
+        """Put a mark in the place of one that was given up, if that is there still; return the mark afterwards.
+
+        Args:
+            lost: as it was read; the chain has gone on without it.
+            by: a position of that chain, which may be lower.
+
+        Raises:
+            StoreUnavailableError: it may or may not have been replaced.
+            MarkUnreadableError: what is stored is no mark.
+        """
+        key = _key(lost.population)
+        stored = self._objects.read(key)
+        if stored is not None and _decode(lost.population, stored.data) == lost:
+            if self._objects.replace(key, _encode(by), stored.version):
+                return by
+            stored = self._objects.read(key)
+        if stored is None:
+            raise StoreUnavailableError("a mark is gone that was there")
+        return _decode(lost.population, stored.data)
 
 
 def _key(population: str) -> str:

@@ -54,6 +54,10 @@ class ObjectStore(Protocol):
         """Return the object; None: there is none."""
         ...
 
+    def read_at_once(self, key: str, most: int) -> bytes | None:
+        """Return the bytes of an object that is at hand and of at most so many; None: `read` it, off the event loop."""
+        ...
+
     def replace(self, key: str, data: bytes, version: str | None) -> bool:
         """Put the bytes durably if the present version is this one (None: if there is none); return whether it was."""
         ...

@@ -174,7 +174,14 @@ class BucketPrepared:
                 shutil.rmtree(folder)
                 if not cached.is_dir():
                     raise StoreUnavailableError("the cache of prepared data cannot be used") from None
+            self._drop_copies_of_deleted(cached)
         return cached
+
+    def _drop_copies_of_deleted(self, newest: Path) -> None:
+        """Remove copies whose preparation was deleted from the bucket; whoever has mapped one keeps it."""
+        for copy in [each for each in self._cache.iterdir() if each != newest and not each.name.startswith(".")]:
+            if self._objects.read(f"{_PREFIX}{copy.name}/{_MANIFEST}") is None:
+                shutil.rmtree(copy, ignore_errors=True)
 
     def list_preparations(self) -> Iterator[str]:
         """Yield the ids of preparations of which anything is stored."""

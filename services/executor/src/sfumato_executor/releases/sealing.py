@@ -6,6 +6,7 @@ test the last by hashing likely answers against a receipt (which others may see 
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
@@ -16,15 +17,26 @@ _PLAN_DIGEST: Final = b"sfumato.plan_digest"
 
 
 class ReleaseUnreadableError(Exception):
-    """The bytes are not a sealed release of this plan."""
+    """The bytes are not a sealed release, or not of this plan."""
+
+
+@dataclass(frozen=True)
+class Unsealed:
+    """What sealed bytes hold."""
+
+    release: pa.Table
+    """Noisy integers, with what the engine says of them as metadata."""
+    plan_digest: bytes
+    """Of the plan whose draws they are, by the compiler of the worker that drew them."""
 
 
 def seal(table: pa.Table, plan_digest: bytes) -> bytes:
     """Return a table of noisy integers as sealed bytes, under a fresh salt.
 
-    The plan's digest goes with it: draws are columns in the canonical order of that plan and of no other.
+    The plan's digest goes with it: draws are columns in the canonical order of that plan and of no other. So does what
+    the engine says of the table in its metadata.
     """
-    tagged = table.replace_schema_metadata({_PLAN_DIGEST: plan_digest.hex().encode()})
+    tagged = table.replace_schema_metadata({**(table.schema.metadata or {}), _PLAN_DIGEST: plan_digest.hex().encode()})
     sink = pa.BufferOutputStream()
     with pyarrow.ipc.new_file(sink, tagged.schema) as writer:
         writer.write_table(tagged)
@@ -37,16 +49,31 @@ def digest_of(sealed: bytes) -> bytes:
     return hashlib.sha256(sealed).digest()
 
 
+def opened(sealed: bytes) -> Unsealed:
+    """Return what sealed bytes hold. Whether they were committed is the caller's matter.
+
+    Raises:
+        ReleaseUnreadableError: they are no table of noisy integers.
+    """
+    try:
+        table = pyarrow.ipc.open_file(pa.BufferReader(pa.py_buffer(sealed).slice(SALT_BYTES))).read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise ReleaseUnreadableError("not an Arrow file") from error
+    metadata = dict(table.schema.metadata or {})
+    try:
+        plan_digest = bytes.fromhex(metadata.pop(_PLAN_DIGEST, b"").decode("ascii"))
+    except ValueError as error:
+        raise ReleaseUnreadableError("of no plan") from error
+    return Unsealed(table.replace_schema_metadata(metadata or None), plan_digest)
+
+
 def unseal(sealed: bytes, plan_digest: bytes) -> pa.Table:
     """Return the table of noisy integers inside sealed bytes. Whether they were committed is the caller's matter.
 
     Raises:
         ReleaseUnreadableError: they are no such table, or one of another plan.
     """
-    try:
-        table = pyarrow.ipc.open_file(pa.BufferReader(pa.py_buffer(sealed).slice(SALT_BYTES))).read_all()
-    except (pa.ArrowException, OSError) as error:
-        raise ReleaseUnreadableError("not an Arrow file") from error
-    if (table.schema.metadata or {}).get(_PLAN_DIGEST) != plan_digest.hex().encode():
+    found = opened(sealed)
+    if found.plan_digest != plan_digest:
         raise ReleaseUnreadableError("of another plan")
-    return table.replace_schema_metadata(None)
+    return found.release

@@ -9,6 +9,8 @@ from typing import Final
 from sfumato_executor.releases.objects import ObjectStore
 
 _PREFIX: Final = "releases/"
+_SMALL: Final = 32 * 1024
+"""Bytes that are read and decoded sooner than a thread takes them up."""
 _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _KEY: Final = re.compile(rf"releases/[0-9a-f]{{2}}/({_UUID})\.({_UUID})")
 
@@ -49,6 +51,14 @@ class ReleaseStore:
         """
         stored = self._objects.read(_key(query_id, attempt))
         return None if stored is None else stored.data
+
+    def get_at_once(self, query_id: str, attempt: str) -> bytes | None:
+        """Return an attempt's release if it is small and at hand: without waiting, for event loops; None: `get` it.
+
+        Raises:
+            StoreUnavailableError: nothing is known.
+        """
+        return self._objects.read_at_once(_key(query_id, attempt), _SMALL)
 
     def list_attempts(self, *, after: str = "") -> Iterator[SealedAttempt]:
         """Yield attempts in the order of their keys, beginning after a position; what is no release is passed over.

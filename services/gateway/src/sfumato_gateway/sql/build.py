@@ -14,15 +14,13 @@ TRUE: Final = Expression(literal=Literal(boolean=True))
 FALSE: Final = Expression(literal=Literal(boolean=False))
 
 
-def call(
-    function: "Function.ValueType", *arguments: Expression, time_unit: "TimeUnit.ValueType | None" = None
-) -> Expression:
+def call(function: "Function", *arguments: Expression, time_unit: "TimeUnit | None" = None) -> Expression:
     """Return a function applied to arguments."""
     unit = function_pb2.TIME_UNIT_UNSPECIFIED if time_unit is None else time_unit
     return Expression(call=Call(function=function, arguments=arguments, time_unit=unit))
 
 
-def gather(function: "Function.ValueType", arguments: Sequence[Expression]) -> Expression:
+def gather(function: "Function", arguments: Sequence[Expression]) -> Expression:
     """Return an associative function applied to one or more arguments, in groups where they are too many for one."""
     while len(arguments) > _MAX_ARGUMENTS:
         groups = (arguments[i : i + _MAX_ARGUMENTS] for i in range(0, len(arguments), _MAX_ARGUMENTS))

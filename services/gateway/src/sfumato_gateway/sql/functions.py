@@ -16,7 +16,7 @@ from sfumato_gateway.sql.refusals import sql_rejected
 
 Value: TypeAlias = Callable[[Terms, exp.Expr], Expression]
 
-_PLAIN: Final[dict[type[exp.Expr], tuple["Function.ValueType", tuple[str, ...]]]] = {
+_PLAIN: Final[dict[type[exp.Expr], tuple["Function", tuple[str, ...]]]] = {
     exp.Abs: (f.FUNCTION_ABS, ("this",)),
     exp.Sign: (f.FUNCTION_SIGN, ("this",)),
     exp.Neg: (f.FUNCTION_NEGATE, ("this",)),
@@ -40,16 +40,16 @@ _PLAIN: Final[dict[type[exp.Expr], tuple["Function.ValueType", tuple[str, ...]]]
 _DIALECT_FLAGS: Final = ("typed", "safe", "ignore_nulls", "is_nvl", "is_null")
 """Arguments by which the parser remembers a dialect's ways; those of DuckDB are the plan's."""
 
-_CHAINS: Final[dict[type[exp.Expr], "Function.ValueType"]] = {
+_CHAINS: Final[dict[type[exp.Expr], "Function"]] = {
     exp.Add: f.FUNCTION_ADD,
     exp.Mul: f.FUNCTION_MULTIPLY,
 }
-_SEVERAL: Final[dict[type[exp.Expr], "Function.ValueType"]] = {
+_SEVERAL: Final[dict[type[exp.Expr], "Function"]] = {
     exp.Least: f.FUNCTION_LEAST,
     exp.Greatest: f.FUNCTION_GREATEST,
     exp.Coalesce: f.FUNCTION_COALESCE,
 }
-_PARTS: Final[dict[type[exp.Expr], "TimeUnit.ValueType"]] = {
+_PARTS: Final[dict[type[exp.Expr], "TimeUnit"]] = {
     exp.Year: f.TIME_UNIT_YEAR,
     exp.Quarter: f.TIME_UNIT_QUARTER,
     exp.Month: f.TIME_UNIT_MONTH,
@@ -63,7 +63,7 @@ _PARTS: Final[dict[type[exp.Expr], "TimeUnit.ValueType"]] = {
     exp.Minute: f.TIME_UNIT_MINUTE,
     exp.Second: f.TIME_UNIT_SECOND,
 }
-_UNITS: Final[dict[str, "TimeUnit.ValueType"]] = {
+_UNITS: Final[dict[str, "TimeUnit"]] = {
     "YEAR": f.TIME_UNIT_YEAR,
     "QUARTER": f.TIME_UNIT_QUARTER,
     "MONTH": f.TIME_UNIT_MONTH,
@@ -76,7 +76,7 @@ _UNITS: Final[dict[str, "TimeUnit.ValueType"]] = {
     "MINUTE": f.TIME_UNIT_MINUTE,
     "SECOND": f.TIME_UNIT_SECOND,
 }
-_TYPES: Final[dict[exp.DType, "DataType.ValueType"]] = {
+_TYPES: Final[dict[exp.DType, "DataType"]] = {
     exp.DType.BOOLEAN: f.DATA_TYPE_BOOLEAN,
     exp.DType.SMALLINT: f.DATA_TYPE_INTEGER,
     exp.DType.INT: f.DATA_TYPE_INTEGER,
@@ -168,7 +168,7 @@ def _cast(terms: Terms, node: exp.Expr) -> Expression:
     return Expression(cast=Cast(value=terms.value(node.this), type=_TYPES[wanted.this]))
 
 
-def _unit(terms: Terms, node: exp.Expr, name: exp.Expr | None) -> "TimeUnit.ValueType":
+def _unit(terms: Terms, node: exp.Expr, name: exp.Expr | None) -> "TimeUnit":
     word = str(name.this).upper() if isinstance(name, exp.Var | exp.Literal) else ""
     if word not in _UNITS:
         hint = "ISODOW counts from 1, Monday, to 7" if word in ("DOW", "DAYOFWEEK", "WEEKDAY") else ""

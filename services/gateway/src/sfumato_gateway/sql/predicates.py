@@ -12,7 +12,7 @@ from sfumato_gateway.sql.build import FALSE, call, gather, is_null, negated
 from sfumato_gateway.sql.context import Terms, flattened, only, unwrapped
 from sfumato_gateway.sql.refusals import sql_rejected
 
-_COMPARISONS: Final[dict[type[exp.Expr], tuple["Function.ValueType", "Function.ValueType"]]] = {
+_COMPARISONS: Final[dict[type[exp.Expr], tuple["Function", "Function"]]] = {
     exp.EQ: (f.FUNCTION_EQUAL, f.FUNCTION_NOT_EQUAL),
     exp.NEQ: (f.FUNCTION_NOT_EQUAL, f.FUNCTION_EQUAL),
     exp.LT: (f.FUNCTION_LESS, f.FUNCTION_GREATER_OR_EQUAL),
@@ -22,7 +22,7 @@ _COMPARISONS: Final[dict[type[exp.Expr], tuple["Function.ValueType", "Function.V
 }
 """Each comparison, and what holds where it is FALSE: both are false where either side is null."""
 
-_TEXT_TESTS: Final[dict[type[exp.Expr], "Function.ValueType"]] = {
+_TEXT_TESTS: Final[dict[type[exp.Expr], "Function"]] = {
     exp.StartsWith: f.FUNCTION_STARTS_WITH,
     exp.EndsWith: f.FUNCTION_ENDS_WITH,
     exp.Contains: f.FUNCTION_CONTAINS,

@@ -1,6 +1,7 @@
 """The interceptors of every server, in their order.
 
-trace → refusals → deadline → authentication → authorisation → guard → handler.
+trace → refusals → deadline → authentication → authorisation → guard → handler; at the gateway the size of plans is
+looked at before the guard.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from sfumato_mesh.interceptors.authorisation import AuthorisationInterceptor
 from sfumato_mesh.interceptors.behaviour import CallInterceptor
 from sfumato_mesh.interceptors.deadline import DeadlineInterceptor
 from sfumato_mesh.interceptors.guard import GuardInterceptor
+from sfumato_mesh.interceptors.plan_size import PlanSizeInterceptor
 from sfumato_mesh.interceptors.refused import RefusalInterceptor
 from sfumato_mesh.interceptors.rules import INFRASTRUCTURE_RULES, Rule
 from sfumato_mesh.interceptors.trace import TraceInterceptor
@@ -27,6 +29,7 @@ __all__ = [
     "CallInterceptor",
     "DeadlineInterceptor",
     "GuardInterceptor",
+    "PlanSizeInterceptor",
     "PrincipalAuthentication",
     "RefusalInterceptor",
     "ResolveCaller",
@@ -62,6 +65,7 @@ def public_interceptors(
         DeadlineInterceptor(),
         BearerAuthentication(verifier, resolve, rules, clock=clock or SystemClock()),
         AuthorisationInterceptor(rules, refusals.access_denied),
+        PlanSizeInterceptor(),
         GuardInterceptor(),
     ]
 

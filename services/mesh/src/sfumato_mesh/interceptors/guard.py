@@ -20,6 +20,8 @@ class _Unparsed:
 
 
 _UNPARSED: Final = _Unparsed()
+_ALL_TOLD_BYTES: Final = 1_024
+"""Up to here a message is told every rule that it breaks; finding one takes about 30 µs."""
 
 
 class GuardInterceptor(CallInterceptor):
@@ -74,11 +76,15 @@ class GuardInterceptor(CallInterceptor):
 def check(request: Any) -> None:
     """Check a message by the rules of its proto.
 
+    The first broken rule ends the check: a message may hold as many as it has bytes. A short one is told them all.
+
     Raises:
         Refusal: REQUEST_INVALID, with the paths of the fields that break a rule.
     """
     try:
-        violations = protovalidate.collect_violations(request)
+        violations = protovalidate.collect_violations(request, fail_fast=True)
+        if violations and request.ByteSize() <= _ALL_TOLD_BYTES:
+            violations = protovalidate.collect_violations(request)
     except protovalidate.EvaluationError:
         hint = "see the rules of the request's fields"
         raise refusals.request_invalid("The request cannot be held against its rules.", hint=hint) from None
@@ -89,7 +95,8 @@ def check(request: Any) -> None:
 def _broken(fields: list[FieldViolation]) -> Refusal:
     first = fields[0]
     more = f" and {len(fields) - 1} more" if len(fields) > 1 else ""
-    return refusals.request_invalid(f"The request breaks a rule: {first.field}: {first.description}{more}.", fields)
+    place = f"{first.field}: " if first.field else ""  # a rule of the whole message names no field
+    return refusals.request_invalid(f"The request breaks a rule: {place}{first.description}{more}.", fields)
 
 
 def _path(path: Any) -> str:

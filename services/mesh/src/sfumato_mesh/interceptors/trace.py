@@ -16,6 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from sfumato_mesh.interceptors.behaviour import Behaviour, CallInterceptor
+from sfumato_mesh.trace_ids import is_untraced
 
 _HEADERS: Final = ("traceparent", "tracestate")
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
@@ -38,6 +39,7 @@ class TraceInterceptor(CallInterceptor):
     def __init__(self, provider: trace.TracerProvider | None = None) -> None:
         """Take what makes tracers; None: the process-wide provider."""
         super().__init__()
+        self._idle = provider is None and is_untraced()
         self._tracer = trace.get_tracer("sfumato_mesh", tracer_provider=provider)
 
     def around(self, method: str, proceed: Behaviour) -> Behaviour:
@@ -45,9 +47,13 @@ class TraceInterceptor(CallInterceptor):
         name = method.lstrip("/")
         service, _, short = name.rpartition("/")
         attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": short}
+        idle = self._idle  # only what a caller sent is passed on then
 
         async def traced(request: Any, context: Any) -> Any:
-            parent = _parent(context.invocation_metadata())
+            carrier = _carrier(context.invocation_metadata())
+            if idle and not carrier:
+                return await proceed(request, context)
+            parent = _PROPAGATOR.extract(carrier, context=Context()) if carrier else Context()
             span = self._tracer.start_span(name, context=parent, kind=SpanKind.SERVER, attributes=attributes)
             attach(trace.set_span_in_context(span, parent))  # never detached: the task ends with the call
             code = grpc.StatusCode.OK
@@ -67,9 +73,8 @@ class TraceInterceptor(CallInterceptor):
         return traced
 
 
-def _parent(metadata: Any) -> Context:
-    carrier = {key: value for key, value in metadata or () if key in _HEADERS and isinstance(value, str)}
-    return _PROPAGATOR.extract(carrier, context=Context()) if carrier else Context()
+def _carrier(metadata: Any) -> dict[str, str]:
+    return {key: value for key, value in metadata or () if key in _HEADERS and isinstance(value, str)}
 
 
 def _finish(span: trace.Span, code: grpc.StatusCode) -> None:

@@ -7,6 +7,7 @@ integers: their order, threads and partitions cannot change a result.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ Integers = npt.NDArray[np.int64]
 _FIRST = "first"
 _CODE = "code"
 _CELL = "cell"
+_MANY = 100_000
+"""Rows from which it pays to go through them in pieces."""
 
 
 @dataclass(frozen=True)
@@ -121,12 +124,22 @@ class Aggregation:
             totals = rows.select(terms).collect()
             places = np.zeros(1, dtype=np.int64)
         else:
-            totals = rows.group_by(_CODE).agg(terms).collect().filter(pl.col(_CODE).is_not_null())
+            totals = self._grouped(rows, terms, height).filter(pl.col(_CODE).is_not_null())
             places = self.space.places[totals[_CODE].to_numpy()]
         listed = places >= 0
         for index, _ in wanted:
             values = totals[str(index)].cast(pl.Int64).fill_null(0).to_numpy()
             found[index][places[listed]] += values[listed]
+
+    def _grouped(self, rows: pl.LazyFrame, terms: list[pl.Expr], height: int) -> pl.DataFrame:
+        """Terms of each key, in any order; that changes none of them, since they are exact.
+
+        Rows that a filter lets through are gone through in pieces that a cache holds: what is computed of them is then
+        never written out. That saves a sixth of two million rows; few take longer so.
+        """
+        filtered = self.predicate is not None and self.program.bounding.kind is Bounding.Kind.ROW
+        engine: Literal["streaming", "in-memory"] = "streaming" if filtered and height >= _MANY else "in-memory"
+        return rows.group_by(_CODE).agg(terms).collect(engine=engine)
 
     def _term(self, index: int, vector: Vector, height: int) -> pl.Expr:
         if vector.kind is VectorKind.SUM:

@@ -38,7 +38,7 @@ def render(program: Program, release: pa.Table, confidence: float) -> pa.Table:
     for output in program.outputs:
         column = output_type(output)
         ends = _ENDS[output.kind](program, output, release, confidence)
-        columns.extend(_array(values, column) for values in ends)
+        columns.extend(arrow_array(values, column) for values in ends)
     return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -78,7 +78,12 @@ def _sums(program: Program, output: Output, release: pa.Table, confidence: float
         return value, low, high
     values = _integers(release, output)
     lows, highs = [value - width for value in values], [value + width for value in values]
-    if output.type.kind is Kind.INTEGER:
+    return sum_ends(values, lows, highs, step, output.type.kind)
+
+
+def sum_ends(values: Sequence[int], lows: Sequence[int], highs: Sequence[int], step: float, kind: Kind) -> Ends:
+    """Sums and their ends from integers on a grid; whole numbers rounded, their ends outwards."""
+    if kind is Kind.INTEGER:
         exact = Fraction(step)
         return (
             [round(exact * value) for value in values],
@@ -133,7 +138,8 @@ _ENDS: dict[MeasureKind, Callable[[Program, Output, pa.Table, float], Ends]] = {
 }
 
 
-def _array(values: Sequence[object], column: pa.DataType) -> pa.Array:
+def arrow_array(values: Sequence[object], column: pa.DataType) -> pa.Array:
+    """Values as a column of an answer: days and microseconds for dates and instants."""
     if isinstance(values, pa.Array):
         return values.cast(column)
     if pa.types.is_date32(column):
