@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from sfumato.questions import Groups, Question, Rows
     from sfumato.quotes import HalfWidth, MeasureQuote, Quote
     from sfumato.receipts import Receipt, Verified
+    from sfumato.timelines import Timeline, TimelinePoint
 
 _HOMES = {
     "answers": ("Answer",),
@@ -89,6 +90,7 @@ _HOMES = {
     "questions": ("Groups", "Question", "Rows"),
     "quotes": ("HalfWidth", "MeasureQuote", "Quote"),
     "receipts": ("Receipt", "Verified"),
+    "timelines": ("Timeline", "TimelinePoint"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -133,6 +135,8 @@ __all__ = [
     "ScopeLine",
     "SfumatoError",
     "SqlRejected",
+    "Timeline",
+    "TimelinePoint",
     "Unauthenticated",
     "Unavailable",
     "Verified",

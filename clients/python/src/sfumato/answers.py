@@ -32,6 +32,8 @@ class Answer:
         paid: what was paid for this answer, scope by scope.
         is_free: whether nothing was paid for it.
         repeated: whether an equal question had been answered before, so that no new noise was drawn.
+        derived: whether it was computed from the answer to a wider question, so that no new noise was drawn.
+        answered_from: queries/{query} that drew the noise, where it was another one; else "".
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Answer:
         self.paid = tuple(Charge.of(each.charge) for each in reader.query.scopes)
         self.is_free = is_dummy or is_free(reader.query)
         self.repeated = reader.query.origin == query_pb2.Query.ORIGIN_REPEATED
+        self.derived = reader.query.origin == query_pb2.Query.ORIGIN_DERIVED
+        self.answered_from = reader.query.receipt.statement.release_query
 
     @cached_property
     def columns(self) -> dict[str, list[Any]]:
@@ -146,10 +150,11 @@ class Answer:
     def _summary(self) -> str:
         if self.is_dummy:
             return "rehearsal on made-up rows · nothing paid"
-        if self.is_free:
-            cost = "the same answer as before, free"
-        else:
-            cost = f"paid {self.charge}" + (", an answer that existed" if self.repeated else "")
+        cost = "free" if self.is_free else f"paid {self.charge}"
+        if self.derived:
+            cost = f"answered from {self.answered_from}, a wider question, {cost}"
+        elif self.repeated:
+            cost = "the same answer as before, free" if self.is_free else f"answered from {self.answered_from}, {cost}"
         parts = [cost, f"left: {left(self._scopes)}" if self._scopes else "", self.query]
         return " · ".join(part for part in parts if part)
 

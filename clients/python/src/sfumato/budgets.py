@@ -2,13 +2,32 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Final, overload
 
 from sfumato._core.amounts import PICO, REPORT_DELTA
 from sfumato._core.numbers import money, sig
 from sfumato._core.tables import Table, bar, escape, html_bar
 from sfumato.charges import Charge, beside, scope_name, short
 from sfumato.v1 import budget_service_pb2
+
+_NOTHING: Final = Charge(0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A slower limit within that for life."""
+
+    spent: Charge
+    """In the stretch that runs now, with what was lent from the scope."""
+    end: str
+    """When the next one starts, ISO 8601, UTC."""
+
+    @classmethod
+    def of(cls, proto: budget_service_pb2.Budget) -> "Window | None":
+        """Return that of a budget from the wire; None: it has none."""
+        if not proto.HasField("window_end_time"):
+            return None
+        return cls(Charge.of(proto.window_spent), proto.window_end_time.ToJsonString())
 
 
 @dataclass(frozen=True)
@@ -21,14 +40,24 @@ class Budget:
     analyst: str
     """Ids without their collection; "" where the scope names none."""
     limit: Charge
-    """For a limit in (ε, δ): the largest ρ that it allows."""
+    """For a limit in (ε, δ): the largest ρ that it allows, and the δ that thresholds may spend; where ε alone is
+    counted, the limit as it is."""
     spent: Charge
     remaining: Charge
+    """Now: what limit and window leave, whichever is less."""
     spent_epsilon: float
     """ε of what is spent, at the δ asked for."""
     frozen: bool
     since: str
     """When the grant last changed, ISO 8601, UTC; "" if there is none."""
+    delegated: Charge = _NOTHING
+    """Lent to others; it counts as used."""
+    window: Window | None = None
+    """The one that leaves the least, if any."""
+    grant: str = ""
+    """populations/{population}/grants/{grant}; "" if there is none."""
+    lender: str = ""
+    """Id of the user who lent the grant; "" if a custodian gave it."""
 
     @classmethod
     def of(cls, proto: budget_service_pb2.Budget) -> "Budget":
@@ -46,6 +75,10 @@ class Budget:
             proto.spent_epsilon_picos / PICO,
             proto.frozen,
             changed.ToJsonString() if changed.seconds else "",
+            Charge.of(proto.delegated) if proto.HasField("delegated") else _NOTHING,
+            Window.of(proto),
+            proto.grant.name,
+            lender_of(proto.grant.parent),
         )
 
     @property
@@ -75,21 +108,25 @@ class Budgets(Sequence[Budget]):
         return iter(self._items)
 
     def _table(self) -> Table:
-        head = ("population", "scope", "left", "of", "spent ρ", f"spent ε at δ {sig(self._delta, 1)}", "", "since")
+        spent = "spent" if all(counts_epsilon(each) for each in self._items) else "spent ρ"
+        head = ("population", "scope", "left", "of", spent, f"spent ε at δ {sig(self._delta, 1)}", "", "since")
         rows = tuple(
             (
                 each.population,
                 each.name,
                 beside(each.remaining, each.limit),
                 beside(each.limit, each.limit),
-                money(each.spent.rho),
+                beside(each.spent, each.limit) if counts_epsilon(each) else money(each.spent.rho),
                 sig(each.spent_epsilon, 3),
                 "frozen" if each.frozen else bar(*shares(each)),
                 each.since[:10],
+                _remark(each),
             )
             for each in self._items
         )
-        return Table(head, rows, frozenset({2, 3, 4, 5}))
+        if not any(row[-1] for row in rows):
+            return Table(head, tuple(row[:-1] for row in rows), frozenset({2, 3, 4, 5}))
+        return Table((*head, ""), rows, frozenset({2, 3, 4, 5}))
 
     def __repr__(self) -> str:
         return self._table().text() if self._items else " no budget: nobody granted one yet"
@@ -103,6 +140,29 @@ class Budgets(Sequence[Budget]):
             for each in self._items
         )
         return f"{self._table().html()}{lines}<div><i>{escape('bars: what is left')}</i></div>"
+
+
+def lender_of(parent: str) -> str:
+    """Return the user in the name of a grant that was lent from: "ada" of "populations/palmer/grants/analyst-ada"."""
+    parts = parent.rpartition("/")[2].split(".")
+    return next((part.removeprefix("analyst-") for part in parts if part.startswith("analyst-")), "")
+
+
+def _remark(budget: Budget) -> str:
+    """Return what else is to be known of a budget: its window, what is lent, and by whom."""
+    said = []
+    if budget.lender:
+        said.append(f"lent by {budget.lender}")
+    if not budget.delegated.is_zero:
+        said.append(f"{budget.delegated} is lent")
+    if budget.window is not None:
+        said.append(f"{budget.window.spent} in the window until {budget.window.end[:16].replace('T', ' ')}")
+    return ", ".join(said)
+
+
+def counts_epsilon(budget: Budget) -> bool:
+    """Whether ε is counted there, and no ρ."""
+    return not (budget.limit.rho_picos or budget.spent.rho_picos) and budget.limit.epsilon_picos is not None
 
 
 def shares(budget: Budget) -> tuple[float, float]:
@@ -140,9 +200,13 @@ def spendable(budgets: Sequence[Budget], population: str, dataset: str, user: st
         paying = [each for each in mine if each.project in ("", project)]
         if not any(each.project or each.analyst for each in paying):
             continue
-        least = min((each.remaining for each in paying), key=lambda charge: charge.rho_picos)
+        least = min((each.remaining for each in paying), key=_size)
         if any(each.frozen for each in paying):
-            least = Charge(0, None, 0)
-        if best is None or least.rho_picos > best.rho_picos:
+            least = Charge(0, 0 if all(counts_epsilon(each) for each in paying) else None, 0)
+        if best is None or _size(least) > _size(best):
             best = least
     return best
+
+
+def _size(charge: Charge) -> tuple[int, int]:
+    return charge.rho_picos, charge.epsilon_picos or 0

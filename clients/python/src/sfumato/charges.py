@@ -58,9 +58,11 @@ class Charge:
         return f"{text} + δ {sig(self.delta, 3)}" if self.delta_attos else text
 
     def described(self) -> str:
-        """Return it with its ε beside it: "ρ 0.02 (ε 0.86 at δ 1e-6)"."""
+        """Return it with its ε beside it: "ρ 0.02 (ε 0.86 at δ 1e-6)"; alone where ε alone is counted: "ε 0.50"."""
         if self.is_zero:
             return "nothing"
+        if not self.rho_picos and self.epsilon_picos:
+            return str(self)
         pure = self.epsilon_picos is not None and not self.delta_attos
         at = "pure" if pure else f"at δ {sig(REPORT_DELTA, 1)}"
         return f"{self} (ε {sig(self.epsilon(), 2)} {at})"
@@ -118,8 +120,8 @@ def short(name: str) -> str:
 
 def is_free(query: query_pb2.Query) -> bool:
     """Return whether a query was answered by a release that all its scopes had paid for before."""
-    repeated = query.origin == query_pb2.Query.ORIGIN_REPEATED
-    return (repeated or bool(query.scopes)) and all(Charge.of(each.charge).is_zero for each in query.scopes)
+    existing = query.origin in (query_pb2.Query.ORIGIN_REPEATED, query_pb2.Query.ORIGIN_DERIVED)
+    return (existing or bool(query.scopes)) and all(Charge.of(each.charge).is_zero for each in query.scopes)
 
 
 def left(lines: Iterable[ScopeLine]) -> str:

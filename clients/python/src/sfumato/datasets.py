@@ -132,7 +132,16 @@ class DatasetLine:
     population: str
     version: int
     spendable_rho: float | None
-    """What the caller may still spend; None: nothing was granted."""
+    """What the caller may still spend; None: nothing was granted, or ε alone is counted."""
+    spendable_epsilon: float | None = None
+    """The same where ε alone is counted."""
+
+    @property
+    def spendable(self) -> str:
+        """What the caller may still spend, in words."""
+        if self.spendable_epsilon is not None:
+            return f"ε {money(self.spendable_epsilon)}"
+        return "none granted" if self.spendable_rho is None else f"ρ {money(self.spendable_rho)}"
 
 
 class Datasets(Sequence[DatasetLine]):
@@ -160,7 +169,7 @@ class Datasets(Sequence[DatasetLine]):
                 each.name,
                 each.description.splitlines()[0] if each.description else "",
                 each.privacy_unit,
-                "none granted" if each.spendable_rho is None else f"ρ {money(each.spendable_rho)}",
+                each.spendable,
                 "" if each.version else "not published",
             )
             for each in self._items

@@ -16,7 +16,7 @@ from sfumato.temporal import TimeAccessor
 from sfumato.texts import TextAccessor
 from sfumato.v1 import expression_pb2, function_pb2
 
-FunctionNumber: TypeAlias = "function_pb2.Function.ValueType"
+FunctionNumber: TypeAlias = "function_pb2.Function"
 Operand: TypeAlias = "Expression | object"
 """An expression, or a Python value that becomes a constant."""
 

@@ -2,24 +2,28 @@
 
 import os
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import overload
 
+from sfumato import lending
 from sfumato._core import plans
-from sfumato._core.amounts import ATTO, REPORT_DELTA, Amount, attos
+from sfumato._core.amounts import ATTO, REPORT_DELTA, Amount, attos, loss
 from sfumato._core.connection import connection_file, resolve
 from sfumato._core.schemas import unit_text
 from sfumato._core.tables import clean
 from sfumato._transport.calls import Calls
 from sfumato._transport.channel import open_channel
-from sfumato._transport.session import Session
+from sfumato._transport.session import Session, required
 from sfumato.answers import Answer
 from sfumato.budgets import Budget, Budgets, spendable
-from sfumato.charges import short
+from sfumato.charges import Charge, short
 from sfumato.datasets import Dataset, DatasetLine, Datasets
 from sfumato.queries import History, Query
 from sfumato.questions import Question, sql_form
+from sfumato.timelines import Timeline, moment
+from sfumato.v1 import budget_service_pb2, scope_pb2
 
 
 def connect(target: str | None = None, token: str | None = None) -> "Mesh":
@@ -30,7 +34,7 @@ def connect(target: str | None = None, token: str | None = None) -> "Mesh":
     encryption, every other host by TLS.
 
     Args:
-        target: host:port.
+        target: host:port; for several gateways ipv4:host:port,host:port, or dns:///name:port: calls go round them.
         token: bearer token.
 
     Raises:
@@ -64,6 +68,7 @@ class Mesh:
         lines = []
         for each in self._session.datasets():
             left = spendable(budgets, short(each.population), short(each.name), short(caller.user.name))
+            basic = left is not None and not left.rho_picos and left.epsilon_picos is not None
             lines.append(
                 DatasetLine(
                     short(each.name),
@@ -71,7 +76,8 @@ class Mesh:
                     unit_text(each.privacy_unit, None),
                     short(each.population),
                     each.version,
-                    None if left is None else left.rho,
+                    left.rho if left is not None and not basic else None,
+                    left.epsilon() if left is not None and basic else None,
                 )
             )
         return Datasets(lines)
@@ -182,6 +188,100 @@ class Mesh:
         units = attos(delta)
         found = self._session.budgets(dataset=name, delta_attos=units)
         return Budgets([Budget.of(each) for each in found], units / ATTO or REPORT_DELTA)
+
+    def budget_timeline(
+        self,
+        population: str,
+        *,
+        dataset: str = "",
+        project: str = "",
+        analyst: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        step: timedelta | None = None,
+        delta: Amount = REPORT_DELTA,
+    ) -> Timeline:
+        """Return how one scope was spent over time.
+
+        Analysts see their own scopes and those of their projects; custodians and auditors all of their populations.
+
+        Args:
+            population: whose budget.
+            dataset: only the part for one dataset.
+            project: only the part of a project.
+            analyst: only the part of a user; None: the caller's own, unless a project is named; "": of nobody alone.
+            start: of the timeline, with its time zone; None: the first entry of the ledger.
+            end: of the timeline, with its time zone; None: now.
+            step: distance of points, at least a second; None: about 100 points.
+            delta: δ at which ε is told.
+
+        Raises:
+            AccessDenied: not allowed, or not there.
+            InvalidRequest: times that make no timeline, or more than 1000 points.
+        """
+        if analyst is None:
+            analyst = "" if project else short(self._session.caller().user.name)
+        scope = scope_pb2.Scope(
+            population=required("populations", population),
+            dataset=plans.resource("datasets", dataset),
+            project=plans.resource("projects", project),
+            analyst=plans.resource("users", analyst),
+        )
+        units = attos(delta)
+        request = budget_service_pb2.GetBudgetTimelineRequest(scope=scope, delta_attos=units)
+        for field, instant in (("start_time", start), ("end_time", end)):
+            if instant is not None:
+                getattr(request, field).FromDatetime(moment(instant, field))
+        if step is not None:
+            request.step.FromTimedelta(step)
+        return Timeline(scope, self._session.timeline(request), units / ATTO or REPORT_DELTA)
+
+    def delegate(
+        self,
+        user: str,
+        *,
+        rho: Amount | None = None,
+        epsilon: Amount | None = None,
+        delta: Amount | None = None,
+        population: str = "",
+        request_id: str | None = None,
+    ) -> Budget:
+        """Lend part of one's own budget to another user, who must be able to query the datasets by their own roles.
+
+        It counts as used until it is taken back; what was lent to the same user before is raised by it.
+
+        Args:
+            user: their id.
+            rho: ρ to lend, for life.
+            epsilon: or ε, where ε is counted.
+            delta: δ beside either.
+            population: of which; the only one where there is a single one.
+            request_id: UUID of this act: again with it never lends twice.
+
+        Returns:
+            The caller's budget afterwards.
+
+        Raises:
+            PreconditionFailed: more than is left, or it cannot be lent to them.
+            InvalidRequest: several budgets could be meant.
+        """
+        return lending.lend(self._session, user, loss(rho, epsilon, delta).to_limit(), population, request_id)
+
+    def reclaim(self, user: str, *, population: str = "", request_id: str | None = None) -> Charge:
+        """Take back what a user has not spent of what was lent to them.
+
+        Args:
+            user: their id.
+            population: of which; needed where something was lent in several.
+            request_id: UUID of this act.
+
+        Returns:
+            What came back. What is spent, lent further, or paid for a query that runs stays.
+
+        Raises:
+            InvalidRequest: nothing was lent to them, or it is in several populations.
+        """
+        return lending.take_back(self._session, user, population, request_id)
 
     def history(self, dataset: str = "", *, labels: Mapping[str, str] | None = None, limit: int = 100) -> History:
         """Return what was asked, newest first.

@@ -78,9 +78,21 @@ class Query:
         return self._proto.create_time.ToDatetime(tzinfo=datetime.UTC)
 
     @property
+    def expire_time(self) -> datetime.datetime | None:
+        """When its answer can no longer be read, UTC; None: never, as policy is now. Its receipt stays."""
+        if not self._proto.HasField("expire_time"):
+            return None
+        return self._proto.expire_time.ToDatetime(tzinfo=datetime.UTC)
+
+    @property
     def repeated(self) -> bool:
         """Whether it was answered by the release of an equal question."""
         return self._proto.origin == query_pb2.Query.ORIGIN_REPEATED
+
+    @property
+    def derived(self) -> bool:
+        """Whether it was answered from the release of a wider question."""
+        return self._proto.origin == query_pb2.Query.ORIGIN_DERIVED
 
     @property
     def is_free(self) -> bool:
@@ -157,7 +169,7 @@ class History(Sequence[Query]):
             (
                 f"{each.create_time:%Y-%m-%d %H:%M}",
                 ", ".join(each.datasets),
-                each.state + (", repeated" if each.repeated else ""),
+                each.state + (", repeated" if each.repeated else ", derived" if each.derived else ""),
                 "free" if each.is_free else str(each.charge),
                 clean(each.analyst),
                 each.name,

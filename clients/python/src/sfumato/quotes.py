@@ -49,7 +49,7 @@ class Quote:
         affordable: whether every scope can pay, and policy allows the price.
         measures: noise and error of each measure.
         notes: public facts that the caller should know, in words.
-        repeats: queries/{query} whose release would answer for free; "" if there is none.
+        repeats: queries/{query} whose release would answer, of an equal or a wider question; "" if there is none.
         engine: who would answer.
     """
 
@@ -108,7 +108,8 @@ class Quote:
         if sized:
             remarks.append("errors depend on the group's size; other sizes: at=[…]")
         if self.repeats:
-            remarks.append(f"asked before: the answer of {self.repeats} is returned, free where it was paid for")
+            unpaid = any(not each.charge.is_zero for each in self.scopes)
+            remarks.append("some scopes have not paid for that answer, and pay it now" if unpaid else "it is free")
         if not self.affordable:
             remarks.append("not affordable: it would be refused")
         return remarks

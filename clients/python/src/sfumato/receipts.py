@@ -1,7 +1,9 @@
 """Receipt: the signed proof of one release, and how it is checked."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sfumato._core import receipts as checks
 from sfumato._core.tables import clean, escape
@@ -66,19 +68,28 @@ class Receipt:
         copy.CopyFrom(self._proto)
         return copy
 
-    def verify(self, keys: Sequence[receipt_pb2.SigningKey] | None = None) -> Verified:
+    def verify(
+        self, keys: Sequence[receipt_pb2.SigningKey] | None = None, *, export: str | os.PathLike[str] | None = None
+    ) -> Verified:
         """Check signature, question and place in the ledger.
 
         Args:
             keys: public keys of the ledger that are trusted; then nothing is asked of the mesh, and the place in the
                 ledger is not looked up. Unset: keys, head and entry come from the mesh.
+            export: file of `sfumato admin ledger export`; then nothing is asked of the mesh either, the export is
+                verified as a whole, and the place is looked up there. Without `keys` its first key is believed.
 
         Raises:
-            ReceiptInvalid: something is not as signed.
+            ReceiptInvalid: something is not as signed, or not as in the ledger.
+            Defect: the export has a bad entry.
+            ExportUnreadable: the export cannot be judged.
             MissingExtra: `cryptography` is not installed (extra `verify`).
         """
         done = ["signature"]
-        if keys is not None:
+        if export is not None:
+            self._verify_in(Path(export), keys)
+            done += ["place in the ledger", "the ledger itself"]
+        elif keys is not None:
             checks.check_receipt(self._proto, keys)
         else:
             if self._evidence is None:
@@ -95,6 +106,16 @@ class Receipt:
         statement = self.statement
         return Verified(statement.query, statement.population, statement.sequence, self.key_id, tuple(done))
 
+    def _verify_in(self, export: Path, keys: Sequence[receipt_pb2.SigningKey] | None) -> None:
+        from sfumato.verification.opening import opened
+        from sfumato.verification.receipts import check_against
+        from sfumato.verification.verifier import verify
+
+        trusted = None if keys is None else {key.public_key for key in keys}
+        with opened(export) as parts:
+            verdict = verify(parts, trusted, keep=(self.statement.sequence,))
+        check_against(verdict, self._proto)
+
     def _lines(self) -> list[tuple[str, str]]:
         statement = self._proto.statement
         versions = ", ".join(f"{short(each.dataset)} version {each.version}" for each in statement.data_versions)
@@ -109,7 +130,7 @@ class Receipt:
             ("signed by", self.key_id),
         ]
         if statement.release_query:
-            lines.append(("repeats", statement.release_query))
+            lines.append(("derived" if statement.derived else "repeats", statement.release_query))
         return lines
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """Parts of dates and timestamps: what `.dt` of an expression offers. All in UTC."""
 
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 from sfumato._core import nodes
 from sfumato._core.amounts import refused
@@ -9,8 +9,8 @@ from sfumato.v1 import expression_pb2, function_pb2
 
 ExpressionT = TypeVar("ExpressionT")
 
-_UNITS: Final = {
-    name.removeprefix("TIME_UNIT_").lower(): number
+_UNITS: Final[dict[str, "function_pb2.TimeUnit"]] = {
+    name.removeprefix("TIME_UNIT_").lower(): cast("function_pb2.TimeUnit", number)
     for name, number in function_pb2.TimeUnit.items()
     if number != function_pb2.TIME_UNIT_UNSPECIFIED
 }
@@ -25,7 +25,7 @@ class TimeAccessor(Generic[ExpressionT]):
         self._value = value
         self._build = build
 
-    def _call(self, function: "function_pb2.Function.ValueType", unit: str) -> ExpressionT:
+    def _call(self, function: "function_pb2.Function", unit: str) -> ExpressionT:
         if unit not in _UNITS:
             raise refused("unit", f"{unit!r} is no unit of time", "one of " + ", ".join(_UNITS))
         return self._build(nodes.call(function, self._value, time_unit=_UNITS[unit]))

@@ -19,7 +19,7 @@ class TextAccessor(Generic[ExpressionT]):
         self._value = value
         self._build = build
 
-    def _call(self, function: "function_pb2.Function.ValueType", *constants: object) -> ExpressionT:
+    def _call(self, function: "function_pb2.Function", *constants: object) -> ExpressionT:
         arguments = [expression_pb2.Expression(literal=literal(each)) for each in constants]
         return self._build(nodes.call(function, self._value, *arguments))
 

@@ -134,14 +134,9 @@ def limit_of(value: Amount, paid: Loss) -> charge_pb2.LossLimit:
     return Loss(paid.kind, picos(value, "limit"), paid.attos).to_limit()
 
 
-def rho_of(charge: charge_pb2.Charge) -> float:
-    """Return ρ of a charge."""
-    return charge.rho_picos / PICO
-
-
 def epsilon_at(charge: charge_pb2.Charge, delta: float = REPORT_DELTA) -> float:
-    """Return ε of a charge: its own where it is pure, else the tight conversion of ρ at δ."""
-    if charge.HasField("epsilon_picos") and not charge.delta_attos:
+    """Return ε of a charge: its own where it is pure or ε alone is counted, else the tight conversion of ρ at δ."""
+    if charge.HasField("epsilon_picos") and not (charge.delta_attos and charge.rho_picos):
         return charge.epsilon_picos / PICO
     from sfumato.conversion import epsilon_from_rho
 

@@ -17,6 +17,8 @@ TARGET_VARIABLE: Final = "SFUMATO_TARGET"
 TOKEN_VARIABLE: Final = "SFUMATO_TOKEN"  # noqa: S105  (the name of a variable)
 _HINT: Final = "start one with `sfumato up`, or set SFUMATO_TARGET and SFUMATO_TOKEN, or pass them to connect()"
 _LONGEST_TARGET: Final = 512
+_LISTS: Final = ("ipv4:", "ipv6:")
+_NAME: Final = "dns:///"
 
 
 @dataclass(frozen=True)
@@ -24,20 +26,19 @@ class Connection:
     """An address and a token."""
 
     target: str
-    """host:port."""
+    """host:port, ipv4:host:port,host:port (or ipv6) for several gateways, or dns:///name:port for all of a name."""
     token: str = field(repr=False)
     """Bearer token."""
 
     @property
     def is_local(self) -> bool:
-        """Whether it is this machine: then, and only then, the wire is not encrypted."""
-        host = self.target.rpartition(":")[0].strip("[]")
-        if host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        """Whether all of it is this machine: then, and only then, the wire is not encrypted."""
+        return all(_is_loopback(address.rpartition(":")[0].strip("[]")) for address in _addresses(self.target))
+
+    @property
+    def is_several(self) -> bool:
+        """Whether the target may mean several gateways."""
+        return self.target.startswith((*_LISTS, _NAME))
 
 
 def connection_file(environment: Mapping[str, str], home: Path) -> Path:
@@ -57,7 +58,7 @@ def resolve(
     """Return the connection to use.
 
     Args:
-        target: host:port, if the caller says it.
+        target: host:port, or several (see Connection), if the caller says it.
         token: bearer token, if the caller says it.
         environment: variables.
         written: text of the connection file; None: there is none.
@@ -82,19 +83,49 @@ def resolve(
     return Connection(address, secret)
 
 
-def _check(address: str) -> None:
-    host, colon, port = address.rpartition(":")
-    if (
-        len(address) > _LONGEST_TARGET
-        or not colon
-        or not host
-        or "/" in address
-        or not port.isdigit()
-        or not 0 < int(port) < 65536
-    ):
+def _addresses(target: str) -> list[str]:
+    """Return the host:port parts of a target."""
+    for scheme in _LISTS:
+        if target.startswith(scheme):
+            return target.removeprefix(scheme).split(",")
+    return [target.removeprefix(_NAME)]
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check(target: str) -> None:
+    if len(target) > _LONGEST_TARGET or not all(_is_address(each) for each in _addresses(target)):
         raise InvalidRequest(
-            "the address is not host:port.", reason="REQUEST_INVALID", hint="sf.connect('sfumato.example.org:443')"
+            "the address is not host:port, nor ipv4:host:port,host:port.",
+            reason="REQUEST_INVALID",
+            hint="sf.connect('sfumato.example.org:443')",
         )
+    if target.startswith(_LISTS) and any(not _is_number(each, target) for each in _addresses(target)):
+        raise InvalidRequest(
+            "a list of addresses takes numbers, not names.",
+            reason="REQUEST_INVALID",
+            hint="dns:///NAME:PORT calls all addresses of a name",
+        )
+
+
+def _is_address(address: str) -> bool:
+    host, colon, port = address.rpartition(":")
+    return bool(colon and host) and not set("/,@ ") & set(host) and port.isdigit() and 0 < int(port) < 65536
+
+
+def _is_number(address: str, target: str) -> bool:
+    host = address.rpartition(":")[0]
+    try:
+        return f"ipv{ipaddress.ip_address(host.strip('[]')).version}" == target[:4]
+    except ValueError:
+        return False
 
 
 def _read(written: str | None) -> Mapping[str, str]:

@@ -36,10 +36,10 @@ def column(name: str) -> expression_pb2.Expression:
 
 
 def call(
-    function: "function_pb2.Function.ValueType",
+    function: "function_pb2.Function",
     *arguments: expression_pb2.Expression,
     undefined: object | None = None,
-    time_unit: "function_pb2.TimeUnit.ValueType" = function_pb2.TIME_UNIT_UNSPECIFIED,
+    time_unit: "function_pb2.TimeUnit" = function_pb2.TIME_UNIT_UNSPECIFIED,
 ) -> expression_pb2.Expression:
     """Return a call. A chain of one associative function (a & b & c) becomes one call of many arguments, not a tree."""
     first = arguments[0]

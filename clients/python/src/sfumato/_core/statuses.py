@@ -33,19 +33,26 @@ BY_REASON: Final[Mapping[str, type[errors.SfumatoError]]] = {
     "PRICE_ABOVE_POLICY": errors.PriceTooHigh,
     "GRANT_MISSING": errors.GrantMissing,
     "ACCOUNTING_MISMATCH": errors.PreconditionFailed,
+    "DELEGATION_TOO_LARGE": errors.PreconditionFailed,
+    "DELEGATION_REFUSED": errors.PreconditionFailed,
     "ENGINE_NOT_ALLOWED": errors.PreconditionFailed,
     "DATASET_NOT_PUBLISHED": errors.PreconditionFailed,
     "POPULATIONS_DIFFER": errors.PreconditionFailed,
+    "POPULATION_CLOSED": errors.PreconditionFailed,
     "LEDGER_BEHIND": errors.PreconditionFailed,
     "UNIT_MISMATCH": errors.PreconditionFailed,
     "RESOURCE_IN_USE": errors.PreconditionFailed,
     "DATA_NOT_PUBLISHABLE": errors.PreconditionFailed,
+    "LEDGER_KEY_MISSING": errors.PreconditionFailed,
     "REQUEST_ID_REUSED": errors.Conflict,
     "ETAG_MISMATCH": errors.Conflict,
     "RESOURCE_EXISTS": errors.Conflict,
     "QUERY_FAILED": errors.QueryFailed,
     "QUERY_CANCELLED": errors.QueryCancelled,
     "ROW_OUT_OF_RANGE": errors.InvalidRequest,
+    "RELEASE_EXPIRED": errors.PreconditionFailed,
+    "RELEASE_WITHHELD": errors.PreconditionFailed,
+    "RELEASE_MISSING": errors.PreconditionFailed,
     "SERVICE_UNAVAILABLE": errors.Unavailable,
     "NOT_ACCEPTING": errors.Unavailable,
 }
@@ -116,7 +123,9 @@ def _sentence(refusal: Refusal) -> str:
     if refusal.reason == "BUDGET_EXHAUSTED":
         asked, left = _money(metadata, "requested"), _money(metadata, "remaining")
         if asked and left:
-            return f"the question costs {asked} and {metadata.get('scope', 'a scope')} has {left} left."
+            window = metadata.get("window_end_time", "")
+            until = f" in the window that ends at {window}" if window else ""
+            return f"the question costs {asked} and {metadata.get('scope', 'a scope')} has {left} left{until}."
     if refusal.reason == "QUERY_FAILED":
         return "the query gave no answer; it was charged in full. A new request pays again."
     return refusal.message or refusal.reason

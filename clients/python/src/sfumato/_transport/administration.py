@@ -1,7 +1,7 @@
 """Administration: the services of custodians and administrators, one method a call."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,13 +12,15 @@ from google.protobuf.message import Message
 
 from sfumato._core.statuses import read_status, to_exception
 from sfumato._transport.calls import Calls
-from sfumato._transport.session import PAGE, required
+from sfumato._transport.session import PAGE, query_name, required
 from sfumato.admin.kinds import COLLECTIONS, SETTABLE
+from sfumato.charges import short
 from sfumato.errors import AccessDenied, SfumatoError
 from sfumato.v1 import (
     budget_admin_service_pb2,
     budget_admin_service_pb2_grpc,
     budget_service_pb2,
+    charge_pb2,
     dataset_admin_service_pb2,
     dataset_admin_service_pb2_grpc,
     dataset_pb2,
@@ -27,14 +29,18 @@ from sfumato.v1 import (
     grant_pb2,
     population_admin_service_pb2,
     population_admin_service_pb2_grpc,
+    population_pb2,
     project_admin_service_pb2,
     project_admin_service_pb2_grpc,
+    receipt_pb2,
     scope_pb2,
     user_admin_service_pb2,
     user_admin_service_pb2_grpc,
 )
 
 _WAIT_SECONDS: Final = 30
+_SUCCESSION_SECONDS: Final = 60.0
+"""A merge or split moves datasets one by one."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +116,12 @@ class Administration:
         return self.calls.unary(stub.GetGrant, request).grant
 
     def list(self, kind: str) -> Iterator[Message]:
-        """Yield all records of a kind that the caller may see."""
+        """Yield all records of a kind that the caller may see; of grants those that custodians gave."""
         if kind == "Grant":
             grants = self.calls.stub(budget_admin_service_pb2_grpc.BudgetAdminServiceStub)
             request = budget_admin_service_pb2.ListGrantsRequest(parent="populations/-", page_size=PAGE)
             for page in self.calls.pages(grants.ListGrants, request):
-                yield from page.grants
+                yield from (grant for grant in page.grants if not grant.parent)
             return
         table = _KINDS[kind]
         collection = COLLECTIONS[kind]
@@ -144,6 +150,7 @@ class Administration:
         request = budget_admin_service_pb2.GrantBudgetRequest(
             scope=grant.scope,
             limit=grant.limit,
+            window=grant.window if grant.HasField("window") else None,
             justification=justification,
             request_id=str(uuid.uuid4()),
             validate_only=validate_only,
@@ -165,6 +172,74 @@ class Administration:
             scope=scope, justification=justification, request_id=str(uuid.uuid4())
         )
         return self.calls.unary(stub.UnfreezeBudget, request).budget
+
+    def withhold(self, query: str, justification: str, *, withheld: bool) -> int:
+        """Stop reading of a release, or allow it again; return the position in the ledger that says so."""
+        stub = self.calls.stub(budget_admin_service_pb2_grpc.BudgetAdminServiceStub)
+        request = budget_admin_service_pb2.WithholdReleaseRequest(
+            query=query_name(query), withheld=withheld, justification=justification, request_id=str(uuid.uuid4())
+        )
+        return self.calls.unary(stub.WithholdRelease, request).sequence
+
+    def merge(
+        self, sources: Sequence[str], population: str, justification: str, request_id: str
+    ) -> population_pb2.Population:
+        """Merge populations into a new one; return it. The same request_id, repeated, finishes what was cut off."""
+        stub = self.calls.stub(population_admin_service_pb2_grpc.PopulationAdminServiceStub)
+        request = population_admin_service_pb2.MergePopulationsRequest(
+            sources=[required("populations", each) for each in sources],
+            population_id=short(required("populations", population)),
+            justification=justification,
+            request_id=request_id,
+        )
+        return self.calls.unary(stub.MergePopulations, request, deadline=_SUCCESSION_SECONDS).population
+
+    def split(
+        self, source: str, parts: Mapping[str, Sequence[str]], justification: str, request_id: str
+    ) -> Sequence[population_pb2.Population]:
+        """Split a population into new ones; return them. The same request_id, repeated, finishes what was cut off."""
+        stub = self.calls.stub(population_admin_service_pb2_grpc.PopulationAdminServiceStub)
+        request = population_admin_service_pb2.SplitPopulationRequest(
+            source=required("populations", source),
+            parts=[
+                population_admin_service_pb2.SplitPart(
+                    population_id=short(required("populations", name)),
+                    datasets=[required("datasets", each) for each in datasets],
+                )
+                for name, datasets in parts.items()
+            ],
+            justification=justification,
+            request_id=request_id,
+        )
+        return self.calls.unary(stub.SplitPopulation, request, deadline=_SUCCESSION_SECONDS).populations
+
+    def reopen(
+        self,
+        population: str,
+        receipts: Sequence[receipt_pb2.Receipt],
+        written_off: charge_pb2.Charge,
+        justification: str,
+    ) -> population_admin_service_pb2.ReopenPopulationResponse:
+        """Let a restored population go on that does not contain its mark, and charge for what was lost.
+
+        Args:
+            population: its id.
+            receipts: of lost entries.
+            written_off: what the lost entries without a receipt are taken to have spent.
+            justification: for the ledger.
+
+        Raises:
+            InvalidRequest: nothing is lost, or a receipt proves nothing that is.
+        """
+        stub = self.calls.stub(population_admin_service_pb2_grpc.PopulationAdminServiceStub)
+        request = population_admin_service_pb2.ReopenPopulationRequest(
+            population=required("populations", population),
+            receipts=receipts,
+            written_off=written_off,
+            justification=justification,
+            request_id=str(uuid.uuid4()),
+        )
+        return self.calls.unary(stub.ReopenPopulation, request)
 
     def publish(
         self, dataset: str, *, validate_only: bool = False, waiting: Callable[[], None] = lambda: None

@@ -7,11 +7,10 @@ from typing import Final, Protocol, TextIO
 import grpc
 from google.rpc import code_pb2
 
-from sfumato._core.amounts import rho_of
-from sfumato._core.numbers import money
 from sfumato._core.statuses import Refusal
 from sfumato._core.streams import AnswerReader, Damaged
 from sfumato._transport.calls import Calls, read_error
+from sfumato.charges import Charge
 from sfumato.errors import CorruptAnswer, Unavailable
 from sfumato.v1 import query_pb2
 
@@ -54,8 +53,9 @@ class ProgressLine:
         if waited < _SHOW_AFTER or not self._terminal.isatty():
             return
         text = f"{reader.name or 'asking'}: "
-        if reader.query.charge.rho_picos:
-            text += f"paid ρ {money(rho_of(reader.query.charge))}, "
+        paid = Charge.of(reader.query.charge)
+        if not paid.is_zero:
+            text += f"paid {paid}, "
         text += f"waiting {waited:.0f} s" if not reader.rows else f"{reader.rows:,} rows"
         if reader.progress is not None and reader.progress.HasField("give_up_time"):
             text += f", until {reader.progress.give_up_time.ToDatetime():%H:%M:%S} UTC at the latest"

@@ -10,6 +10,7 @@ REQUEST_CAP: Final = 1024 * 1024
 """Bytes that a mesh takes; above it the client refuses first."""
 RESPONSE_CAP: Final = 8 * 1024 * 1024
 """Bytes of one message that the client takes; batches have at most 3.5 MiB."""
+_BALANCED: Final = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 _OPTIONS: Final = (
     ("grpc.max_send_message_length", REQUEST_CAP),
     ("grpc.max_receive_message_length", RESPONSE_CAP),
@@ -24,10 +25,12 @@ _OPTIONS: Final = (
 
 def open_channel(connection: Connection) -> grpc.Channel:
     """Return a channel; it connects with the first call."""
+    # Calls go round several gateways. One alone is called again when it is needed, and not before.
+    options = (*_OPTIONS, ("grpc.service_config", _BALANCED)) if connection.is_several else _OPTIONS
     if connection.is_local:
-        channel = grpc.insecure_channel(connection.target, options=(*_OPTIONS, ("grpc.enable_http_proxy", 0)))
+        channel = grpc.insecure_channel(connection.target, options=(*options, ("grpc.enable_http_proxy", 0)))
     else:
-        channel = grpc.secure_channel(connection.target, grpc.ssl_channel_credentials(), options=_OPTIONS)
+        channel = grpc.secure_channel(connection.target, grpc.ssl_channel_credentials(), options=options)
     return _traced(channel)
 
 

@@ -86,6 +86,23 @@ class Session:
         for page in self.calls.pages(stub.ListBudgets, request):
             yield from page.budgets
 
+    def delegate(self, request: budget_service_pb2.DelegateBudgetRequest) -> budget_service_pb2.DelegateBudgetResponse:
+        """Lend part of a scope."""
+        stub = self.calls.stub(budget_service_pb2_grpc.BudgetServiceStub)
+        return self.calls.unary(stub.DelegateBudget, request)
+
+    def reclaim(self, request: budget_service_pb2.ReclaimBudgetRequest) -> budget_service_pb2.ReclaimBudgetResponse:
+        """Take back what is not spent of a lent grant."""
+        stub = self.calls.stub(budget_service_pb2_grpc.BudgetServiceStub)
+        return self.calls.unary(stub.ReclaimBudget, request)
+
+    def timeline(
+        self, request: budget_service_pb2.GetBudgetTimelineRequest
+    ) -> budget_service_pb2.GetBudgetTimelineResponse:
+        """Return how a scope was spent over time."""
+        stub = self.calls.stub(budget_service_pb2_grpc.BudgetServiceStub)
+        return self.calls.unary(stub.GetBudgetTimeline, request)
+
     def ask_price(self, request: query_service_pb2.QuoteQueryRequest) -> Quote:
         """Return the quote."""
         response = self.calls.unary(self._queries.QuoteQuery, request)

@@ -8,7 +8,9 @@ from google.protobuf.message import Message
 
 from sfumato._core.amounts import PICO
 from sfumato._core.numbers import money
+from sfumato.admin.codecs import Length
 from sfumato.admin.documents import Document, flatten, to_plain
+from sfumato.budgets import lender_of
 from sfumato.errors import RefusedError
 from sfumato.v1 import budget_admin_service_pb2, charge_pb2, grant_pb2
 
@@ -87,7 +89,7 @@ def _grant(records: Records, document: Document, dry_run: bool) -> Change:
     assert isinstance(document.message, grant_pb2.Grant)
     told = records.grant(document.message, document.justification, validate_only=True)
     had = told.HasField("before") and told.before.grant.HasField("limit")
-    if had and told.before.grant.limit == told.after.grant.limit:
+    if had and _terms(told.before.grant) == _terms(told.after.grant):
         return Change(document, UNCHANGED)
     if not dry_run:
         told = records.grant(document.message, document.justification, validate_only=False)
@@ -98,6 +100,10 @@ def _budget_lines(told: budget_admin_service_pb2.GrantBudgetResponse, had: bool)
     after = told.after
     limit = limit_text(after.grant.limit)
     yield f"limit {limit_text(told.before.grant.limit)} → {limit}" if had else f"limit {limit}, where there was none"
+    yield from _window_lines(told)
+    if not after.spent.rho_picos and not after.limit.rho_picos and after.limit.epsilon_picos:
+        yield from _epsilon_lines(after.spent.epsilon_picos, after.limit.epsilon_picos, after.remaining.epsilon_picos)
+        return
     spent, left = after.spent.rho_picos / PICO, after.remaining.rho_picos / PICO
     pure = not after.limit.rho_picos and after.remaining.HasField("epsilon_picos")
     yield f"ρ {money(spent)} is spent, " + (
@@ -105,12 +111,41 @@ def _budget_lines(told: budget_admin_service_pb2.GrantBudgetResponse, had: bool)
         if pure
         else f"ρ {money(left)} is left to spend"
     )
-    if not pure and spent > after.limit.rho_picos / PICO:
+    above = spent > after.limit.rho_picos / PICO or after.spent.delta_attos > after.limit.delta_attos
+    if not pure and above:
         yield "the limit is below what is spent: nothing more can be spent"
 
 
+def _epsilon_lines(spent: int, limit: int, left: int) -> Iterator[str]:
+    """Where nothing but ε was spent and granted."""
+    yield f"ε {money(spent / PICO)} is spent, ε {money(left / PICO)} is left to spend"
+    if spent > limit:
+        yield "the limit is below what is spent: nothing more can be spent"
+
+
+def _terms(grant: grant_pb2.Grant) -> tuple[charge_pb2.LossLimit, grant_pb2.BudgetWindow, str]:
+    """Return what a grant says: limit, window, and whether it was lent."""
+    return grant.limit, grant.window, grant.parent
+
+
+def _window_lines(told: budget_admin_service_pb2.GrantBudgetResponse) -> Iterator[str]:
+    """How the window changes, and that a lent grant becomes a custodian's own."""
+    before, after = told.before.grant, told.after.grant
+    if before.window != after.window:
+        yield f"window {window_text(before)} → {window_text(after)}"
+    if before.parent:
+        yield f"it was lent by {lender_of(before.parent)}, and is a custodian's own from now on"
+
+
+def window_text(grant: grant_pb2.Grant) -> str:
+    """Return a window in words: "ρ 0.05 every 30d", or "none"."""
+    if not grant.HasField("window"):
+        return "none"
+    return f"{limit_text(grant.window.limit)} every {Length().dump(grant.window.length)}"
+
+
 def limit_text(limit: charge_pb2.LossLimit) -> str:
-    """Return a limit in words: "ρ 0.10", "ε 1.00 at δ 1e-6"."""
+    """Return a limit in words: "ρ 0.10", "ε 1.00 and δ 1e-6, of it 5e-7 for thresholds"."""
     kind = limit.WhichOneof("kind")
     if kind is None:
         return "none"
@@ -118,7 +153,9 @@ def limit_text(limit: charge_pb2.LossLimit) -> str:
     units = limit.rho.rho_picos if kind == "rho" else limit.epsilon.epsilon_picos
     delta = limit.rho.delta_attos if kind == "rho" else limit.epsilon.delta_attos
     text = f"{symbol} {money(units / PICO)}"
-    return f"{text} and δ {money(delta / 10**18)}" if delta else text
+    text = f"{text} and δ {money(delta / 10**18)}" if delta else text
+    share = limit.threshold_delta_attos
+    return f"{text}, of it {money(share / 10**18)} for thresholds" if share else text
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any], kind: str) -> Iterator[str]:

@@ -3,16 +3,20 @@
 import datetime
 import difflib
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 
 from sfumato._core import nodes
 from sfumato.errors import FieldProblem, InvalidRequest
+
+_SECONDS: Final = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 class Codec(Protocol):
@@ -199,6 +203,23 @@ class Instant:
     def dump(self, value: Timestamp) -> str:
         """Return the instant as ISO 8601."""
         return value.ToJsonString()
+
+
+@dataclass(frozen=True)
+class Length:
+    """A length of time: 30d, 12h, 90m, 2w; whole units of weeks, days, hours, minutes, seconds."""
+
+    def load(self, value: Any, path: str) -> Duration:
+        """Return the length."""
+        found = re.fullmatch(r"([0-9]{1,9})\s*([wdhms])", value) if isinstance(value, str) else None
+        if found is None or not int(found[1]):
+            raise wrong(path, f"{value!r} is no length of time", "30d")
+        return Duration(seconds=int(found[1]) * _SECONDS[found[2]])
+
+    def dump(self, value: Duration) -> str:
+        """Return it in the largest unit of which it is a whole number, weeks left aside."""
+        unit = next(each for each in "dhms" if value.seconds % _SECONDS[each] == 0)
+        return f"{value.seconds // _SECONDS[unit]}{unit}"
 
 
 @dataclass(frozen=True)

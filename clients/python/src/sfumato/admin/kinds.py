@@ -13,7 +13,9 @@ from sfumato.admin.codecs import (
     WHOLE,
     Choice,
     Codec,
+    Instant,
     Key,
+    Length,
     Many,
     Reference,
     Shape,
@@ -45,12 +47,15 @@ def _number(units: int, one: int) -> float | str:
 
 @dataclass(frozen=True)
 class Limit:
-    """How much may be spent: {rho: 0.1}, {rho: 0.1, delta: 1.0e-8} or {epsilon: 1, delta: 1.0e-6}. Zero stops all."""
+    """How much may be spent: {rho: 0.1}, {rho: 0.1, delta: 1.0e-8} or {epsilon: 1, delta: 1.0e-6}. Zero stops all.
+
+    Of the δ beside ε, `threshold_delta` is what thresholds may spend.
+    """
 
     def load(self, value: Any, path: str) -> charge_pb2.LossLimit:
         """Return the limit."""
         mapping = as_mapping(value, path)
-        check_keys(mapping, ("rho", "epsilon", "delta"), path)
+        check_keys(mapping, ("rho", "epsilon", "delta", "threshold_delta"), path)
         if ("rho" in mapping) == ("epsilon" in mapping):
             raise wrong(path, "it holds exactly one of rho and epsilon", "{rho: 0.1}")
         kind = "rho" if "rho" in mapping else "epsilon"
@@ -58,8 +63,16 @@ class Limit:
         units = 0 if not isinstance(amount, bool) and amount == 0 else picos(amount, f"{path}.{kind}")
         delta = attos(mapping.get("delta", 0), f"{path}.delta")
         if kind == "rho":
+            if "threshold_delta" in mapping:
+                hint = "the δ beside ρ is for thresholds: {rho: 0.1, delta: 1.0e-8}"
+                raise wrong(f"{path}.threshold_delta", "it goes with epsilon", hint)
             return charge_pb2.LossLimit(rho=charge_pb2.RhoDelta(rho_picos=units, delta_attos=delta))
-        return charge_pb2.LossLimit(epsilon=charge_pb2.EpsilonDelta(epsilon_picos=units, delta_attos=delta))
+        share = attos(mapping.get("threshold_delta", 0), f"{path}.threshold_delta")
+        if share and share >= delta:
+            hint = "the conversion needs some: {epsilon: 1, delta: 1.0e-6, threshold_delta: 5.0e-7}"
+            raise wrong(f"{path}.threshold_delta", "it must be below delta", hint)
+        within = charge_pb2.EpsilonDelta(epsilon_picos=units, delta_attos=delta)
+        return charge_pb2.LossLimit(epsilon=within, threshold_delta_attos=share)
 
     def dump(self, value: charge_pb2.LossLimit) -> dict[str, Any]:
         """Return the mapping."""
@@ -69,7 +82,9 @@ class Limit:
         else:
             shown = {"rho": _number(value.rho.rho_picos, PICO)}
             delta = value.rho.delta_attos
-        return {**shown, "delta": _number(delta, ATTO)} if delta else shown
+        shown |= {"delta": _number(delta, ATTO)} if delta else {}
+        share = value.threshold_delta_attos
+        return shown | ({"threshold_delta": _number(share, ATTO)} if share else {})
 
 
 @dataclass(frozen=True)
@@ -194,7 +209,14 @@ _POLICY: Final = Shape(
         "engines": Key("engines", Many(TEXT)),
         "max_charge": Key("max_charge", Limit()),
         "accuracy": Key("accuracy", _ACCURACY),
+        "release_retention": Key("release_retention", Length()),
+        "shared_releases": Key("shared_releases", _enum(policy_pb2.Policy.SharedReleases.items(), "SHARED_RELEASES_")),
     },
+)
+_WINDOW: Final = Shape(
+    grant_pb2.BudgetWindow,
+    {"length": Key("length", Length()), "limit": Key("limit", Limit()), "start": Key("anchor_time", Instant())},
+    needed=("length", "limit"),
 )
 _DESCRIBED: Final = {"display_name": Key("display_name", TEXT), "description": Key("description", TEXT)}
 _ROLE: Final = RoleEntry(
@@ -293,6 +315,7 @@ KINDS: Final[Mapping[str, Codec]] = {
                 ),
             ),
             "limit": Key("limit", Limit()),
+            "window": Key("window", _WINDOW),
         },
         needed=("scope", "limit"),
     ),

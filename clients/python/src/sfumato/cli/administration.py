@@ -16,13 +16,14 @@ from sfumato.admin.documents import Document, in_order, read_documents, to_plain
 from sfumato.admin.kinds import COLLECTIONS
 from sfumato.budgets import Budget
 from sfumato.charges import short
-from sfumato.cli import context, output
+from sfumato.cli import context, ledger, output
 from sfumato.cli.exits import guarded
 from sfumato.cli.options import AsJson, DatasetName, Justification
 from sfumato.errors import AccessDenied
 from sfumato.v1 import dataset_pb2, scope_pb2
 
 app = typer.Typer(no_args_is_help=True, help="Datasets, users, limits: for custodians and administrators.")
+app.add_typer(ledger.app, name="ledger")
 
 Files = Annotated[list[Path], typer.Option("-f", "--file", metavar="FILE", help="YAML; - is stdin; repeatable.")]
 Part = Annotated[str, typer.Option(help="Only this part of the population's budget.")]

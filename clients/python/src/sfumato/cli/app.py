@@ -6,7 +6,7 @@ anything else. Refusals are on stderr, with reason, field and hint; with `--json
 
 import typer
 
-from sfumato.cli import administration, questions, reading
+from sfumato.cli import administration, explaining, lending, operations, questions, reading, report, succession, verify
 from sfumato.cli.plugins import PluggedGroup
 
 app = typer.Typer(
@@ -27,9 +27,21 @@ for command in (
     questions.sql,
     questions.dummy,
     reading.budget,
+    lending.delegate,
+    lending.reclaim,
+    operations.timeline,
     reading.history,
     reading.receipt,
     reading.convert,
+    report.report,
+    verify.verify,
 ):
     app.command()(command)
+administration.app.command("timeline")(operations.audited_timeline)
+administration.app.command("reopen")(operations.reopen)
+administration.app.command("merge")(succession.merge)
+administration.app.command("split")(succession.split)
+administration.app.command("withhold")(succession.withhold)
+administration.app.command("allow")(succession.allow)
+administration.app.command("explain-error")(explaining.explain_error)
 app.add_typer(administration.app, name="admin")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sfumato._transport.administration import Administration
+from sfumato._transport.ledger import LedgerCalls
 from sfumato.mesh import Mesh, connect, open_session
 
 
@@ -15,6 +16,13 @@ def mesh() -> Iterator[Mesh]:
 
 
 @contextmanager
+def auditing() -> Iterator[Mesh]:
+    """Open the mesh with the token that `administration` takes, to look at what others do."""
+    with Mesh(open_session(administrator=True)) as opened:
+        yield opened
+
+
+@contextmanager
 def administration() -> Iterator[Administration]:
     """Open the mesh with SFUMATO_TOKEN, or the administrator's token of the connection file."""
     opened = Administration(open_session(administrator=True).calls)
@@ -22,3 +30,13 @@ def administration() -> Iterator[Administration]:
         yield opened
     finally:
         opened.close()
+
+
+@contextmanager
+def ledger() -> Iterator[LedgerCalls]:
+    """Open the mesh for a ledger's reader, as `administration` does."""
+    calls = open_session(administrator=True).calls
+    try:
+        yield LedgerCalls(calls)
+    finally:
+        calls.close()

@@ -9,6 +9,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 import typer
 
 from sfumato import errors
+from sfumato.verification.defects import ExportUnreadable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -18,7 +19,7 @@ OK: Final = 0
 WRONG: Final = 1
 """Anything else: a corrupt answer, an invalid receipt, a missing extra."""
 REFUSED: Final = 2
-"""Refused by the mesh or before it, and wrong usage; free."""
+"""Refused by the mesh or before it, wrong usage, or an export that cannot be judged; free."""
 UNAVAILABLE: Final = 3
 """The mesh could not be reached; the outcome is not known."""
 FAILED: Final = 4
@@ -29,7 +30,7 @@ INTERRUPTED: Final = 130
 def status_of(error: errors.SfumatoError) -> int:
     """Return the exit status for an error."""
     match error:
-        case errors.RefusedError() | errors.NotConfigured():
+        case errors.RefusedError() | errors.NotConfigured() | ExportUnreadable():
             return REFUSED
         case errors.Unavailable():
             return UNAVAILABLE

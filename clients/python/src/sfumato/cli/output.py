@@ -18,6 +18,7 @@ from sfumato.charges import Charge, ScopeLine
 from sfumato.datasets import Dataset, DatasetLine
 from sfumato.queries import Query
 from sfumato.quotes import MeasureQuote, Quote
+from sfumato.timelines import Timeline
 
 
 def show(as_json: bool, document: Callable[[], Any], view: Callable[[], object]) -> None:
@@ -122,6 +123,7 @@ def answer(value: Answer) -> dict[str, Any]:
         "request_id": value.request_id or None,
         "dummy": value.is_dummy,
         "repeated": value.repeated,
+        "derived": value.derived,
         "free": value.is_free,
         "charge": charge(value.charge),
         "paid": [charge(each) for each in value.paid],
@@ -152,6 +154,30 @@ def budget(value: Budget) -> dict[str, Any]:
         "spent_epsilon": value.spent_epsilon,
         "frozen": value.frozen,
         "since": value.since or None,
+        "delegated": charge(value.delegated),
+        "window": None if value.window is None else {"spent": charge(value.window.spent), "end_time": value.window.end},
+        "grant": value.grant or None,
+        "lender": value.lender or None,
+    }
+
+
+def timeline(value: Timeline) -> dict[str, Any]:
+    """Return how a scope was spent over time."""
+    return {
+        "population": value.population,
+        "scope": value.scope,
+        "delta": value.delta,
+        "typical_count": None if value.typical_count is None else charge(value.typical_count),
+        "counts_left": value.counts_left,
+        "points": [
+            {
+                "time": each.time,
+                "spent": charge(each.spent),
+                "limit": None if each.limit is None else charge(each.limit),
+                "spent_epsilon": each.spent_epsilon,
+            }
+            for each in value
+        ],
     }
 
 
@@ -164,6 +190,7 @@ def dataset_line(value: DatasetLine) -> dict[str, Any]:
         "population": value.population,
         "version": value.version,
         "spendable_rho": value.spendable_rho,
+        "spendable_epsilon": value.spendable_epsilon,
     }
 
 
@@ -178,6 +205,7 @@ def query(value: Query) -> dict[str, Any]:
         "name": value.name,
         "state": value.state,
         "repeated": value.repeated,
+        "derived": value.derived,
         "free": value.is_free,
         "datasets": value.datasets,
         "analyst": value.analyst,
