@@ -1,9 +1,10 @@
-"""The servers that the tests talk to: S3, the MongoDB protocol, AMQP.
+"""The servers that the tests talk to: S3, the MongoDB protocol, AMQP, Redis.
 
     python3 scripts/services up       bring up what is missing, wait until all answer, write the environment file
     python3 scripts/services env      print that file: SFUMATO_TEST_…_URL lines, secrets included
     python3 scripts/services status   what runs, and what `up` would do about the rest
     python3 scripts/services down     stop what was started
+    python3 scripts/services grpcurl  have the program that scripts/admin calls with, and print its path
 
 For each server the first open way is taken: the variable SFUMATO_TEST_…_URL (nothing is started), a Docker engine
 (compose.yaml), the program on the PATH, a build or a Debian package. Builds are cached outside the tree, in
@@ -23,6 +24,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from .errors import ServiceError
+from .grpcurl import have_grpcurl
 from .parts import ALL, Part, bring_up, given, is_up, open_ways, take_down
 from .workplace import REPOSITORY, Workplace, cache_directory, locked, prepare_state, write_private
 
@@ -33,13 +35,13 @@ _speaking = threading.Lock()
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return the exit status."""
     parser = argparse.ArgumentParser(prog="services", description="The servers that the tests talk to.")
-    parser.add_argument("command", choices=["up", "down", "status", "env"])
+    parser.add_argument("command", choices=["up", "down", "status", "env", "grpcurl"])
     parser.add_argument("--state-dir", type=Path, default=REPOSITORY / "build" / "services", metavar="DIR")
     parser.add_argument("--durable", action="store_true", help="keep fsync on: for benchmarks and power-loss tests")
     chosen = parser.parse_args(arguments)
     environment = dict(os.environ)
     workplace = Workplace(chosen.state_dir.resolve(), cache_directory(environment), environment, chosen.durable)
-    commands = {"up": _up, "down": _down, "status": _status, "env": _env}
+    commands = {"up": _up, "down": _down, "status": _status, "env": _env, "grpcurl": _grpcurl}
     return commands[chosen.command](workplace)
 
 
@@ -113,6 +115,15 @@ def _env(workplace: Workplace) -> int:
         print(_environment_file(workplace).read_text(), end="")
     except FileNotFoundError:
         print(f"services: none are up; run `make services`. {_EMBEDDED}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _grpcurl(workplace: Workplace) -> int:
+    try:
+        print(have_grpcurl(workplace))
+    except ServiceError as failure:
+        print(f"services: {failure}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""The three parts, and for each the ways to have it, in the order in which they are tried."""
+"""The parts, and for each the ways to have it, in the order in which they are tried."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from signal import SIGTERM, Signals
 from threading import Lock
 from typing import TypeVar
 
-from . import docker, document_store, documentdb, message_broker, object_store
+from . import docker, document_store, documentdb, message_broker, object_store, redis_server
 from .docker import ComposeService
 from .errors import ServiceError
 from .ports import LOOPBACK
 from .process import recorded, stop
-from .wire import accepts_connections, amqp_opens_vhost, minio_is_ready, mongodb_lists_databases
+from .wire import accepts_connections, amqp_opens_vhost, minio_is_ready, mongodb_lists_databases, redis_answers
 from .workplace import Running, Workplace, locked
 
 # Two cores gain nothing from two builds at once, and apt and dpkg hold a lock of their own.
@@ -154,7 +154,7 @@ def _start_in_docker(part: Part, workplace: Workplace) -> str:
 
 
 def _port(url: str) -> int:
-    return int(url.rpartition("@")[2].rpartition(":")[2].rstrip("/"))
+    return int(url.rpartition("@")[2].rpartition(":")[2].partition("/")[0])
 
 
 def _object_store_ways(workplace: Workplace) -> tuple[list[Way], str | None]:
@@ -193,6 +193,17 @@ def _message_broker_ways(workplace: Workplace) -> tuple[list[Way], str | None]:
         ways.append(
             Way("build", lambda: message_broker.start_rabbitmq(workplace, _built(message_broker.install, workplace)))
         )
+    return ways, missing
+
+
+def _redis_ways(workplace: Workplace) -> tuple[list[Way], str | None]:
+    ways = []
+    found = redis_server.on_path(workplace)
+    if found is not None:
+        ways.append(Way("PATH", partial(redis_server.start_redis, workplace, found)))
+    missing = redis_server.missing(workplace)
+    if missing is None:
+        ways.append(Way("build", lambda: redis_server.start_redis(workplace, _built(redis_server.install, workplace))))
     return ways, missing
 
 
@@ -236,4 +247,15 @@ AMQP = Part(
     is_healthy=amqp_opens_vhost,
     native_ways=_message_broker_ways,
 )
-ALL = (S3, MONGODB, AMQP)
+REDIS = Part(
+    name=redis_server.PART,
+    variable="SFUMATO_TEST_REDIS_URL",
+    default_port=6379,
+    service=ComposeService("redis", 6379),
+    docker_url=lambda port, _: f"redis://{LOOPBACK}:{port}/0",
+    programs_missing="redis-server on the PATH",
+    processes={"redis": SIGTERM},
+    is_healthy=redis_answers,
+    native_ways=_redis_ways,
+)
+ALL = (S3, MONGODB, AMQP, REDIS)

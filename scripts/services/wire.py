@@ -80,6 +80,16 @@ def amqp_opens_vhost(port: int) -> bool:
         return False
 
 
+def redis_answers(port: int) -> bool:
+    """Ask for the server's clock, in its own protocol: a server that still loads, or wants a password, refuses."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), _PATIENCE_S) as connection:
+            connection.sendall(b"*1\r\n$4\r\nTIME\r\n")
+            return _exactly(connection, 1) == b"*"
+    except (OSError, EOFError):
+        return False
+
+
 def _send_amqp_method(connection: socket.socket, method: int, arguments: bytes) -> None:
     payload = struct.pack(">HH", 10, method) + arguments
     connection.sendall(struct.pack(">BHI", 1, 0, len(payload)) + payload + b"\xce")

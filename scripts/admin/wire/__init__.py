@@ -1,0 +1,1 @@
+"""JSON of the wire, for scripts/admin."""
