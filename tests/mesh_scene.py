@@ -15,31 +15,50 @@ import yaml
 import sfumato as sf
 from sfumato.cli.main import run as run_cli
 from sfumato_embedded.folder import DataFolder
-from sfumato_embedded.identities import ISSUER
+from sfumato_embedded.identities import AUDIENCE, ISSUER, Connection, issue
 from sfumato_embedded.people import ensure_analyst
 from sfumato_embedded.threaded import RunningMesh, running_mesh
+from sfumato_mesh.keys import load_or_create_signing_key
+from sfumato_mesh.tokens import LocalIssuer
 
 Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class MeshElsewhere:
+    """A mesh that runs already (`make mesh-up`), as much of it as tests use of a RunningMesh."""
+
+    connection: Connection
+    issuer: LocalIssuer
+
+    @property
+    def mesh(self) -> "MeshElsewhere":
+        return self
+
+    def token(self, subject: str, now: datetime) -> str:
+        return issue(self.issuer, subject, now)
 
 
 @dataclass
 class MeshScene:
     """One mesh for many tests. Every dataset gets a population of its own unless one is named."""
 
-    running: RunningMesh
+    running: RunningMesh | MeshElsewhere
     folder: DataFolder
+    """Of a mesh elsewhere only what it reads tables from is there."""
     _clients: list[sf.Mesh] = field(default_factory=list)
 
     @property
     def target(self) -> str:
-        return self.running.connection.target
+        """host:port of one gateway."""
+        return self.running.connection.target.removeprefix("ipv4:").partition(",")[0]
 
     def token(self, subject: str) -> str:
         return self.running.mesh.token(subject, datetime.now(UTC))
 
     def connect(self, subject: str = "analyst") -> sf.Mesh:
         """A client of a registered user."""
-        client = sf.connect(self.target, self.token(subject))
+        client = sf.connect(self.running.connection.target, self.token(subject))
         self._clients.append(client)
         return client
 
@@ -136,3 +155,23 @@ def mesh_scene(root: Path) -> Iterator[MeshScene]:
             yield scene
         finally:
             scene.close()
+
+
+@contextmanager
+def scene_elsewhere(environment: Mapping[str, str], root: Path) -> Iterator[MeshScene]:
+    """The mesh that SFUMATO_TARGET names, with what `make mesh-up` writes to its env file.
+
+    Args:
+        environment: variables; all of that file are needed.
+        root: for files of the tests.
+    """
+    administrator = Path(environment["SFUMATO_ADMIN_TOKEN_FILE"]).read_text()
+    data = Path(environment["SFUMATO_DATA_ROOT"])
+    connection = Connection(environment["SFUMATO_TARGET"], environment["SFUMATO_TOKEN"], administrator, str(data))
+    issuer = LocalIssuer(ISSUER, AUDIENCE, load_or_create_signing_key(Path(environment["SFUMATO_ISSUER_KEY_FILE"])))
+    (root / "data").symlink_to(data)
+    scene = MeshScene(MeshElsewhere(connection, issuer), DataFolder(root))
+    try:
+        yield scene
+    finally:
+        scene.close()

@@ -106,11 +106,12 @@ def test_quotes_are_the_same(scene: MeshScene, sizes: tuple[str, str]) -> None:
     seen = []
     for name in sizes:
         quote = attacker.quoted(plan(name), rho(10**9 + 1))
+        release = quote.release_query or "queries/none"  # the same question was asked of either
         for field in ("plan_digest", "release_query"):
             quote.ClearField(field)
         for line in quote.scopes:
             line.ClearField("remaining")
             line.ClearField("remaining_after")
-        seen.append(str(quote).replace(name, "twin"))
+        seen.append(str(quote).replace(name, "twin").replace(release, "queries/one"))
     assert seen[0] == seen[1]
     attacker.close()

@@ -6,6 +6,7 @@ verifier that knows the public key names the entry, and the accountant itself go
 
 import base64
 import hashlib
+import io
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from sfumato.v1 import ledger_pb2
 from sfumato.v1 import ledger_service_pb2 as ledger
+from sfumato.verification.defects import Defect, ExportUnreadable
+from sfumato.verification.json_lines import JsonLinesExport, lines
+from sfumato.verification.verifier import Verdict, verify
 from sfumato_mesh.caller import calling_as
 from sfumato_mesh.refusal import Refusal
 from tests.attacks.conftest import Twins
@@ -215,21 +219,90 @@ async def test_the_accountant_goes_no_further_on_a_tampered_chain(
 def _tamper(path: Path, what: str) -> None:
     with sqlite3.connect(path) as connection:
         rows = connection.execute(
-            "SELECT sequence, body FROM entries WHERE population = ? ORDER BY sequence", (ledger_scene.POPULATION,)
+            "SELECT sequence, payloads, proof FROM entries WHERE population = ? ORDER BY sequence",
+            (ledger_scene.POPULATION,),
         ).fetchall()
-        sequence, body = next((s, b) for s, b in rows if "reserved" in b)
+        sequence, payloads, proof = next(row for row in rows if "reserved" in row[1])
         if what == "payload":
-            assert '\\"rho_picos\\":\\"100\\"' in body or '"rho_picos":"100"' in body, body
-            body = body.replace('rho_picos\\":\\"100', 'rho_picos\\":\\"001').replace(
-                'rho_picos":"100', 'rho_picos":"001'
-            )
-            connection.execute("UPDATE entries SET body = ? WHERE sequence = ?", (body, sequence))
+            assert '"rho_picos":"100"' in payloads, payloads
+            changed = payloads.replace('"rho_picos":"100"', '"rho_picos":"001"')
+            connection.execute("UPDATE entries SET payloads = ? WHERE sequence = ?", (changed, sequence))
         elif what == "hash":
-            document = json.loads(body)
-            name = next(key for key in document if "hash" in key and "prev" not in key)
-            document[name] = ("0" if document[name][0] != "0" else "1") + document[name][1:]
-            connection.execute("UPDATE entries SET body = ? WHERE sequence = ?", (json.dumps(document), sequence))
+            changed = proof[:32] + bytes([proof[32] ^ 1]) + proof[33:]
+            connection.execute("UPDATE entries SET proof = ? WHERE sequence = ?", (changed, sequence))
         elif what == "gap":
             connection.execute("DELETE FROM entries WHERE sequence = ?", (sequence,))
         else:
-            connection.execute("UPDATE entries SET body = ? WHERE sequence = ?", (rows[sequence + 1][1], sequence))
+            _, payloads, proof = rows[sequence + 1]
+            connection.execute(
+                "UPDATE entries SET payloads = ?, proof = ? WHERE sequence = ?", (payloads, proof, sequence)
+            )
+
+
+# What everybody has at hand: `ExportLedger`, and `sfumato verify`.
+
+
+@pytest.fixture(scope="module")
+def parts(scene: MeshScene, twins: Twins, export: Export) -> list[ledger.ExportLedgerResponse]:
+    auditor = Attacker(scene, "admin")
+    request = ledger.ExportLedgerRequest(population=f"populations/{twins.without}")
+    found = auditor.call("LedgerService", "ExportLedger", request, ledger.ExportLedgerResponse)
+    auditor.close()
+    assert found.code is grpc.StatusCode.OK, found.text
+    return found.messages
+
+
+def judged(data: bytes, key: bytes) -> Verdict:
+    return verify(JsonLinesExport(io.BytesIO(data), "export.jsonl"), {key})
+
+
+def test_the_export_of_a_mesh_verifies_and_says_what_was_spent(
+    parts: list[ledger.ExportLedgerResponse], export: Export
+) -> None:
+    entries, key = export
+    verdict = judged(b"".join(lines(parts)), key)
+    assert verdict.entries >= len(entries)
+    assert verdict.hidden_events == 0
+    assert verdict.books.population_spent.rho >= 3 * 10**7
+
+
+def test_whatever_is_done_to_an_export_is_found(parts: list[ledger.ExportLedgerResponse], export: Export) -> None:
+    _, key = export
+    whole = list(lines(parts))
+    place = len(whole) // 2
+    forgeries = {
+        "dropped": [*whole[:place], *whole[place + 1 :]],
+        "exchanged": [*whole[:place], whole[place + 1], whole[place], *whole[place + 2 :]],
+        "repeated": [*whole[:place], whole[place], *whole[place:]],
+        "appended": [*whole[:-1], whole[place], whole[-1]],
+        "appended behind the head": [*whole, whole[place]],
+        "cut": [*whole[:-2], whole[-1]],
+        "cut short": whole[:-1],
+    }
+    for forged in forgeries.values():
+        with pytest.raises((Defect, ExportUnreadable)):
+            judged(b"".join(forged), key)
+    line = bytearray(whole[place])
+    for position in range(0, len(line), 11):
+        flipped = bytearray(line)
+        flipped[position] ^= 1
+        with pytest.raises((Defect, ExportUnreadable)):
+            judged(b"".join([*whole[:place], bytes(flipped), *whole[place + 1 :]]), key)
+
+
+def test_the_mesh_judges_itself_and_lets_its_readers_watch(scene: MeshScene, twins: Twins, export: Export) -> None:
+    auditor, analyst = Attacker(scene, "admin"), Attacker(scene)
+    population = f"populations/{twins.without}"
+    request = ledger.VerifyLedgerRequest(population=population)
+    found = auditor.call("LedgerService", "VerifyLedger", request, ledger.VerifyLedgerResponse)
+    assert found.messages[-1].HasField("verified"), found.text
+    refused = analyst.call("LedgerService", "VerifyLedger", request, ledger.VerifyLedgerResponse)
+    assert refused.reason == "ACCESS_DENIED"
+    watch: Any = analyst.channel.unary_stream("/sfumato.v1.LedgerService/WatchLedger")
+    watching = ledger.WatchLedgerRequest(population=population, start_sequence=2).SerializeToString()
+    stream = watch(watching, metadata=analyst.metadata, timeout=30)
+    first = ledger.WatchLedgerResponse.FromString(next(stream))
+    assert first.ledger_entries[0].sequence == 2
+    stream.cancel()
+    for each in (auditor, analyst):
+        each.close()

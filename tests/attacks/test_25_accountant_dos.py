@@ -58,7 +58,7 @@ def cleared(call: Callable[[], Any]) -> Any:
         losses.laplace_threshold,
     ):
         cached.cache_clear()
-    losses.pure_within.cache_clear()
+    zcdp.largest_pure.cache_clear()
     try:
         return call()
     except losses.LossTooSmallError:

@@ -49,8 +49,8 @@ def listed(*texts: str) -> str:
 
 
 X, R, T, B = (f'column: "{name}"' for name in "xrtb")
-ONE, TWO = "literal { integer: 1 }", "literal { integer: 2 }"
-SMALL, GREAT = call("LESS", X, TWO), call("GREATER", X, ONE)
+TWO, FIVE = "literal { integer: 2 }", "literal { integer: 5 }"
+SMALL, GREAT = call("LESS", X, TWO), call("GREATER", X, FIVE)
 DIFFERENT = {
     "keys that read alike": [
         keyed(T, 'text: "1"'),

@@ -8,7 +8,16 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import bench_engine, bench_footprint, bench_large, bench_ledger, bench_queries, bench_stream
+from tests.bench import (
+    bench_accounting,
+    bench_engine,
+    bench_footprint,
+    bench_large,
+    bench_ledger,
+    bench_queries,
+    bench_stream,
+    bench_verification,
+)
 from tests.bench.lines import Line, write
 from tests.mesh_process import REPOSITORY
 
@@ -37,7 +46,9 @@ GROUPS: dict[str, Callable[[], list[Line]]] = {
     "queries": bench_queries.rows,
     "large": bench_large.rows,
     "engine": _engine,
+    "accounting": bench_accounting.rows,
     "ledger": bench_ledger.rows,
+    "verification": bench_verification.rows,
     "stream": bench_stream.rows,
     "footprint": bench_footprint.rows,
 }

@@ -8,8 +8,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import grpc
+
 import sfumato as sf
-from sfumato.v1 import identity_service_pb2, identity_service_pb2_grpc
+from sfumato.v1 import (
+    expression_pb2,
+    identity_service_pb2,
+    identity_service_pb2_grpc,
+    plan_pb2,
+    query_service_pb2,
+    query_service_pb2_grpc,
+)
 from sfumato_embedded.folder import DataFolder
 from sfumato_embedded.threaded import running_mesh
 from tests.bench.lines import Line, at_least, at_most, in_turns, rate, typical
@@ -33,7 +42,7 @@ def rows() -> list[Line]:
         mesh.start()
         try:
             publish(mesh)
-            lines = _of_process(mesh)
+            lines = [*_of_process(mesh), *_refusals(mesh)]
         finally:
             mesh.stop()
         return [*lines, _in_one_process(mesh, next(each.value for each in lines if each.name.startswith("count")))]
@@ -91,6 +100,60 @@ def _of_process(mesh: MeshProcess) -> list[Line]:
             lines.append(at_least(f"answers, {number} analysts", found, "/s", _ANSWERS_A_SECOND[number], alone, of))
             alone = alone or found
         return lines
+
+
+def _refusals(mesh: MeshProcess) -> list[Line]:
+    """Bad questions, the dearest to refuse that are known, beside one of a few bytes."""
+    metadata = (("authorization", f"Bearer {mesh.token()}"),)
+    asked = {
+        "an unknown column": _question(lambda plan: plan.measures.add(alias="m").sum.value.MergeFrom(_column("q"))),
+        "10,000 items of a list, the last unknown": _question(_with_items),
+        "10,000 listed keys, the last unknown": _question(lambda plan: _with_keys(plan, 10_000)),
+        "40,000 listed keys": _question(lambda plan: _with_keys(plan, 40_000)),
+    }
+    with grpc.insecure_channel(mesh.target) as channel:
+        stub = query_service_pb2_grpc.QueryServiceStub(channel)
+        took = in_turns(_TIMES // 8, *(partial(_refused, stub, each, metadata) for each in asked.values()))
+    few, *many = zip(asked, took, strict=True)
+    return [
+        at_most(f"refusal, {few[0]}: p50", few[1], "ms", 50.0),
+        *(at_most(f"refusal, {name}: p50", value, "ms", 50.0, few[1], few[0]) for name, value in many),
+    ]
+
+
+def _refused(stub: Any, request: query_service_pb2.QuoteQueryRequest, metadata: Any) -> None:
+    code = stub.QuoteQuery.future(request, metadata=metadata, timeout=20).code()  # when it has ended
+    assert code is grpc.StatusCode.INVALID_ARGUMENT, code
+
+
+def _question(spoil: Callable[[plan_pb2.Plan], object]) -> query_service_pb2.QuoteQueryRequest:
+    request = query_service_pb2.QuoteQueryRequest()
+    request.payment.rho.rho_picos = 10**9
+    plan = request.question.plan
+    plan.source.filter.input.scan.dataset = "datasets/penguins"
+    plan.source.filter.predicate.in_list.value.column = "species"
+    plan.source.filter.predicate.in_list.items.add().text = "Gentoo"
+    plan.measures.add(alias="n").count.SetInParent()
+    spoil(plan)
+    return request
+
+
+def _column(name: str) -> expression_pb2.Expression:
+    return expression_pb2.Expression(column=name)
+
+
+def _with_items(plan: plan_pb2.Plan) -> None:
+    items = plan.source.filter.predicate.in_list.items
+    items.extend([items[0]] * 9_998)
+    items.add().text = "Emperor"
+
+
+def _with_keys(plan: plan_pb2.Plan, count: int) -> None:
+    plan.group_by.keys.add(alias="key").expression.column = "species"
+    keys = plan.group_by.public_keys.keys
+    keys.add().values.add().text = "Gentoo"
+    keys.extend([keys[0]] * (count - 2))
+    keys.add().values.add().text = "Emperor"
 
 
 def _in_one_process(mesh: MeshProcess, beside: float) -> Line:

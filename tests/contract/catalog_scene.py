@@ -96,6 +96,7 @@ class RememberedChains:
     def __init__(self) -> None:
         self.begun: list[str] = []
         self.behind: set[str] = set()
+        self.closed: dict[str, tuple[str, ...]] = {}
 
     async def create(self, population: Population) -> None:
         if population.name not in self.begun:
@@ -103,6 +104,15 @@ class RememberedChains:
 
     async def is_behind(self, population: str) -> bool:
         return population in self.behind
+
+    async def exists(self, population: str) -> bool:
+        return population in self.begun
+
+    async def successors(self, population: str) -> tuple[str, ...]:
+        return self.known_successors(population)
+
+    def known_successors(self, population: str) -> tuple[str, ...]:
+        return self.closed.get(population, ())
 
 
 class Scene:

@@ -158,7 +158,7 @@ class Scene:
                 user = User(issuer="https://issuer", subject=name)
                 await UserAdminServiceStub(channel).CreateUser(user_pb.CreateUserRequest(user_id=name, user=user))
             await DatasetAdminServiceStub(channel).CreateDataset(
-                dataset_pb.CreateDatasetRequest(dataset_id="penguins", dataset=_penguins())
+                dataset_pb.CreateDatasetRequest(dataset_id="penguins", dataset=penguins())
             )
             project = Project(members=["users/ada"], datasets=[DATASET])
             await ProjectAdminServiceStub(channel).CreateProject(
@@ -274,8 +274,10 @@ def rho(picos: int, delta_attos: int = 0) -> LossLimit:
     return LossLimit(rho=RhoDelta(rho_picos=picos, delta_attos=delta_attos))
 
 
-def epsilon(picos: int, delta_attos: int = 0) -> LossLimit:
-    return LossLimit(epsilon=EpsilonDelta(epsilon_picos=picos, delta_attos=delta_attos))
+def epsilon(picos: int, delta_attos: int = 0, share: int = 0) -> LossLimit:
+    """Return a limit in (ε, δ), of whose δ thresholds have a share."""
+    within = EpsilonDelta(epsilon_picos=picos, delta_attos=delta_attos)
+    return LossLimit(epsilon=within, threshold_delta_attos=share)
 
 
 def question(plan: int = 1, picos: int = 10, *, version: int = 1, body: bytes = b"", **fields: Any) -> Any:
@@ -316,7 +318,7 @@ def _task(plan: int) -> Task:
     return Task(question=Question(plan=counting), plan=counting, payment=payment, confidence=0.95)
 
 
-def _penguins() -> Dataset:
+def penguins() -> Dataset:
     return Dataset(
         population=POPULATION,
         privacy_unit=PrivacyUnit(),

@@ -147,8 +147,8 @@ class Executor:
         accountant = self.mesh.accountant(accountant_service_pb2_grpc.AccountantServiceStub)
         with calling_as(ADA):
             record = (await catalog.GetDatasetRecord(catalog_service_pb2.GetDatasetRecordRequest(name=DATASET))).record
-            priced = await self.stub().Quote(executor_service_pb2.QuoteRequest(task=task, record=record))
-            await self.stub().CheckAccepting(executor_service_pb2.CheckAcceptingRequest(population=priced.population))
+            asked = executor_service_pb2.QuoteRequest(task=task, record=record, accepting=True)
+            priced = await self.stub().Quote(asked)
             price = query_price_pb2.QueryPrice(
                 query_id=fresh_id(),
                 task=task,

@@ -95,7 +95,7 @@ async def ask(scene: Scene, preparation_id: str = "", *, dry: bool = False, call
 async def end(
     scene: Scene,
     preparation: Preparation,
-    state: "Preparation.State.ValueType" = READY,
+    state: "Preparation.State" = READY,
     *problems: str,
     caller: Caller = WORKER,
 ) -> Preparation:

@@ -27,7 +27,7 @@ Opener = Callable[[], Awaitable[Stores]]
 
 
 def entry(sequence: int, payload: str = "{}", population: str = POPULATION) -> StoredEntry:
-    return StoredEntry(
+    return StoredEntry.of(
         population=population,
         sequence=sequence,
         at="2026-11-24T12:00:00.000001Z",

@@ -158,8 +158,8 @@ def _free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def _environment(mesh: Mesh, folder: Path, port: int) -> dict[str, str]:
-    """What an operator says: RabbitMQ, a bucket, keys, data."""
+def _environment(mesh: Mesh, folder: Path, port: int, broker_url: str) -> dict[str, str]:
+    """What an operator says: a broker, a bucket, keys, data."""
     s3 = urlsplit(os.environ["SFUMATO_TEST_S3_URL"])
     access = BucketCredentials(f"{s3.hostname}:{s3.port}", s3.username or "", s3.password or "", secure=False)
     bucket = f"mesh-{uuid.uuid4().hex}"
@@ -172,7 +172,7 @@ def _environment(mesh: Mesh, folder: Path, port: int) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "SFUMATO_ACCOUNTANT_TARGET": mesh.settings.accountant_target,
-        "SFUMATO_BROKER_URL": os.environ["SFUMATO_TEST_AMQP_URL"],
+        "SFUMATO_BROKER_URL": broker_url,
         "SFUMATO_QUEUE_PREFIX": f"test-{uuid.uuid4().hex}",
         "SFUMATO_RELEASES": f"s3://{bucket}/mesh",
         "SFUMATO_CREDENTIALS_DIR": str(folder / "credentials"),
@@ -203,9 +203,12 @@ async def _process(name: str, environment: dict[str, str]) -> AsyncIterator["sub
 
 
 @pytest.mark.servers
-async def test_front_and_worker_as_processes(mesh: Mesh, tmp_path: Path) -> None:
+@pytest.mark.parametrize("broker", ["SFUMATO_TEST_AMQP_URL", "SFUMATO_TEST_REDIS_URL"])
+async def test_front_and_worker_as_processes(mesh: Mesh, tmp_path: Path, broker: str) -> None:
+    if not os.environ.get(broker):
+        pytest.fail(f"{broker} is not set: `make services` starts the server, or name your own")
     port = _free_port()
-    environment = _environment(mesh, tmp_path, port)
+    environment = _environment(mesh, tmp_path, port, os.environ[broker])
     async with AsyncExitStack() as stack:
         front = await stack.enter_async_context(_process("front", environment))
         worker = await stack.enter_async_context(_process("worker", environment))

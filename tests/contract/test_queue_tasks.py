@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from celery import Celery
 
 from sfumato_executor.embedded_worker import EmbeddedWorker, start_in_thread
@@ -59,13 +60,20 @@ class Broker:
         return app
 
 
-@pytest.fixture(params=["memory", pytest.param("amqp", marks=pytest.mark.servers)])
+_REAL = ("amqp", "redis")
+_VARIABLES = {name: f"SFUMATO_TEST_{name.upper()}_URL" for name in _REAL}
+
+
+def _url(name: str) -> str:
+    url = os.environ.get(_VARIABLES[name], "")
+    if not url:
+        pytest.fail(f"{_VARIABLES[name]} is not set: `make services` starts the server, or name your own")
+    return url
+
+
+@pytest.fixture(params=["memory", *(pytest.param(name, marks=pytest.mark.servers) for name in _REAL)])
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    url = "memory://"
-    if request.param == "amqp":
-        url = os.environ.get("SFUMATO_TEST_AMQP_URL", "")
-        if not url:
-            pytest.fail("SFUMATO_TEST_AMQP_URL is not set: `make services` starts RabbitMQ, or name your own")
+    url = _url(request.param) if request.param in _REAL else "memory://"
     broker = Broker(url, f"test-{uuid.uuid4().hex}")
     yield broker
     _delete_queues(broker)
@@ -237,7 +245,9 @@ def test_reachable(broker: Broker) -> None:
     queue.check_reachable()
 
 
-@pytest.mark.parametrize("url", ["amqp://guest:secret-password@127.0.0.1:9//"])
+@pytest.mark.parametrize(
+    "url", ["amqp://guest:secret-password@127.0.0.1:9//", "redis://:secret-password@127.0.0.1:9/0"]
+)
 def test_a_broker_that_is_away_says_nothing_of_its_password(url: str) -> None:
     queue = TaskQueue(make_app(url, "test"))
     for call in (queue.check_reachable, lambda: queue.submit_query(_ids(1)[0])):
@@ -251,11 +261,37 @@ def test_a_broker_that_is_away_says_nothing_of_its_password(url: str) -> None:
 
 @pytest.mark.servers
 def test_queues_of_a_real_broker_are_quorum_queues_with_confirms() -> None:
-    app = make_app(os.environ["SFUMATO_TEST_AMQP_URL"], "test")
+    app = make_app(_url("amqp"), "test")
     assert all(queue.queue_arguments == {"x-queue-type": "quorum"} for queue in app.conf.task_queues)
     with app.connection_for_write() as connection:
         connection.ensure_connection()
         assert connection.connection.confirm_publish
+
+
+@pytest.mark.servers
+def test_meshes_share_a_redis_and_leave_nothing_in_it() -> None:
+    """What is queued, and what is taken and not acknowledged, lies under the mesh's own prefix."""
+    client = redis.Redis.from_url(_url("redis"))
+    brokers = [Broker(_url("redis"), f"test-{uuid.uuid4().hex}") for _ in range(2)]
+    one, other = Tasks(), Tasks()
+    queue, [query] = _submitter(brokers[0]), _ids(1)
+    queue.submit_query(query)
+    stranger = start_in_thread(brokers[1].app(other))
+    _submitter(brokers[1]).submit_query(_ids(1)[0])
+    _until(lambda: len(other.queries) == 1)
+    assert stranger.stop()
+    assert query not in other.queries
+    held = one.hold = threading.Event()
+    worker = start_in_thread(brokers[0].app(one))
+    _until(lambda: one.running == 1)
+    taken = [key.decode() for key in client.scan_iter("*unacked*") if brokers[0].prefix.encode() in key]
+    assert taken
+    assert not client.exists("unacked")
+    held.set()
+    assert worker.stop()
+    for broker in brokers:
+        _delete_queues(broker)
+        assert not [key for key in client.scan_iter(f"{broker.prefix}.*") if b"unacked_mutex" not in key]
 
 
 def test_only_memory_dies_with_the_process(broker: Broker) -> None:
@@ -291,9 +327,10 @@ sys.exit(run_worker(app, 1))
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("victim", ["child", "parent"])
-def test_a_killed_worker_gives_its_task_back(victim: str, tmp_path: Path) -> None:
-    broker = Broker(os.environ["SFUMATO_TEST_AMQP_URL"], f"test-{uuid.uuid4().hex}")
+@pytest.mark.parametrize(("name", "victim"), [("amqp", "child"), ("amqp", "parent"), ("redis", "child")])
+def test_a_killed_worker_gives_its_task_back(name: str, victim: str, tmp_path: Path) -> None:
+    """Over Redis only a parent that lives gives a killed child's task back; else the settler queues it again."""
+    broker = Broker(_url(name), f"test-{uuid.uuid4().hex}")
     queue, [query] = TaskQueue(broker.app()), _ids(1)
 
     def start(mode: str) -> "subprocess.Popen[bytes]":

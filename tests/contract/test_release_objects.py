@@ -72,6 +72,14 @@ def objects(place: Place) -> ObjectStore:
     return place.objects()
 
 
+def test_small_objects_of_a_directory_are_at_hand(objects: ObjectStore) -> None:
+    objects.put_if_absent("releases/ab/one", b"x" * 100)
+    at_hand = b"x" * 100 if isinstance(objects, DirectoryObjects) else None
+    assert objects.read_at_once("releases/ab/one", 100) == at_hand
+    assert objects.read_at_once("releases/ab/one", 99) is None
+    assert objects.read_at_once("releases/ab/none", 99) is None
+
+
 def test_put_is_once(objects: ObjectStore) -> None:
     assert objects.put_if_absent("releases/ab/one", b"first")
     assert not objects.put_if_absent("releases/ab/one", b"second")

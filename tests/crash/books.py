@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import grpc
@@ -52,8 +52,16 @@ class Books:
 class Auditor:
     """Reads with the administrator's token, over the public contract."""
 
-    mesh: MeshProcess
+    target: str
+    """Address of a gateway."""
+    token: Callable[[], str]
+    """Of the administrator."""
     population: str
+
+    @classmethod
+    def of(cls, mesh: MeshProcess, population: str) -> "Auditor":
+        """Return the auditor of an embedded mesh."""
+        return cls(mesh.target, lambda: mesh.token(administrator=True), population)
 
     def read(self) -> Books:
         """Return the whole chain, its hashes checked by the published rule, each query's events checked for order."""
@@ -81,7 +89,7 @@ class Auditor:
 
     def spent(self) -> dict[str, int]:
         """ρ that the accountant's balances call spent, by scope, in picos."""
-        with grpc.insecure_channel(self.mesh.target) as channel:
+        with grpc.insecure_channel(self.target) as channel:
             budgets = budget_service_pb2_grpc.BudgetServiceStub(channel)
             response = budgets.ListBudgets(
                 budget_service_pb2.ListBudgetsRequest(population=self.population),
@@ -91,7 +99,7 @@ class Auditor:
         return {scope_name(each.scope): each.spent.rho_picos for each in response.budgets}
 
     def _entries(self) -> Iterator[ledger_pb2.LedgerEntry]:
-        with grpc.insecure_channel(self.mesh.target) as channel:
+        with grpc.insecure_channel(self.target) as channel:
             ledger = ledger_service_pb2_grpc.LedgerServiceStub(channel)
             request = ledger_service_pb2.ListLedgerEntriesRequest(parent=self.population, page_size=1000)
             while True:
@@ -103,7 +111,7 @@ class Auditor:
 
     @property
     def _metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("authorization", f"Bearer {self.mesh.token(administrator=True)}"),)
+        return (("authorization", f"Bearer {self.token()}"),)
 
 
 def agree(books: Books, answers: Mapping[str, Sequence[sf.Answer]], spent: Mapping[str, int]) -> None:

@@ -66,7 +66,7 @@ STEPS: Final[dict[str, Step]] = {
     "marked, before it is read": Step(MarkRaiser, "raise_to", after=True),
     "read, before the answer leaves": Step(ReleaseReader, "read", after=True),
     "in the middle of the answer": Step(ExecutorHandlers, "ReadRelease", after=True),
-    "answered but for what is left": Step(Answers, "_left", after=False),
+    "in the middle of the answer, at the gateway": Step(Answers, "_release", after=True),
     "repeated, and nobody told": Step(SqliteLedgerStore, "append", after=True, only=_entry_of("shared")),
 }
 """In the order of the way. A stream counts as done with its first message."""

@@ -25,7 +25,7 @@ def test_a_death_at_any_step_leaves_one_charge_and_one_answer(tmp_path: Path) ->
     """One life of the mesh a step: it answers what the life before left behind, then dies at its own step."""
     dice = random.Random(4)
     mesh = MeshProcess(tmp_path)
-    auditor = Auditor(mesh, POPULATION)
+    auditor = Auditor.of(mesh, POPULATION)
     answers: dict[str, list[sf.Answer]] = {}
     left: tuple[str, Ask] | None = None
     try:

@@ -54,7 +54,7 @@ def _check(mesh: MeshProcess, driver: Driver, tokens: dict[str, str]) -> None:
     clients = {name: sf.connect(mesh.target, token) for name, token in tokens.items()}
     for question in driver.questions[:: QUERIES // _REPEATED_AFTERWARDS]:
         driver.answers[question.request_id].append(ask_until_known(clients[question.analyst], question))
-    auditor = Auditor(mesh, POPULATION)
+    auditor = Auditor.of(mesh, POPULATION)
     books = auditor.read_settled(_SETTLED_SECONDS)
     spent = auditor.spent()
     agree(books, driver.answers, spent)

@@ -33,29 +33,32 @@ def test_up_tells_where_it_is_prints_tokens_once_and_finds_its_state_again(tmp_p
     connection = tmp_path / "config" / "sfumato" / "connection.json"
     folder = tmp_path / "state"
     printed = []
-    for _ in range(2):
-        up = subprocess.Popen(
-            [SFUMATO, "up", "--data", folder, "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True
-        )
+    for number in range(2):
+        told = tmp_path / f"told-{number}"  # a file: a pipe's reader would lose what it has read ahead
+        with told.open("w") as output:
+            up = subprocess.Popen([SFUMATO, "up", "--data", folder, "--port", "0"], env=environment, stdout=output)
         try:
-            assert up.stdout is not None
-            first = up.stdout.readline()
-            assert "sfumato mesh on 127.0.0.1:" in first
-            for _ in range(100):
-                if connection.exists() and json.loads(connection.read_text())["target"] in first:
-                    break
-                time.sleep(0.1)
+            end = time.monotonic() + 60
+            while not _answers_at(connection, told.read_text()):
+                assert up.poll() is None
+                assert time.monotonic() < end, told.read_text()
+                time.sleep(0.05)
             assert connection.stat().st_mode & 0o077 == 0
-            listed = subprocess.run([SFUMATO, "datasets", "--json"], env=environment, capture_output=True, timeout=30)
+            listed = subprocess.run([SFUMATO, "datasets", "--json"], env=environment, capture_output=True, timeout=60)
             assert listed.returncode == 0
             second = subprocess.run(
-                [SFUMATO, "up", "--data", folder, "--port", "0"], env=environment, capture_output=True, timeout=30
+                [SFUMATO, "up", "--data", folder, "--port", "0"], env=environment, capture_output=True, timeout=60
             )
             assert second.returncode == 1
             assert b"already runs" in second.stderr
         finally:
             up.send_signal(signal.SIGTERM)
-            rest = up.communicate(timeout=30)[0]
+            up.wait(60)
         assert up.returncode == 0
-        printed.append("tokens, printed this once" in first + rest)
+        printed.append("tokens, printed this once" in told.read_text())
     assert printed == [True, False]
+
+
+def _answers_at(connection: Path, told: str) -> bool:
+    """Whether the mesh that said so has written the connection file, and said all that it says at its start."""
+    return connection.exists() and json.loads(connection.read_text())["target"] in told and "login:" in told

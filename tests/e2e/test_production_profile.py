@@ -268,7 +268,7 @@ def test_sigterm_lets_running_calls_end(mesh: ProductionMesh) -> None:
     _signal(workers, signal.SIGSTOP)
     with ThreadPoolExecutor(2) as pool:
         try:
-            asked = pool.submit(question.run, rho=0.057, request_id=str(uuid.uuid4()), timeout=60)
+            asked = pool.submit(question.run, rho=0.057, fresh=True, request_id=str(uuid.uuid4()), timeout=60)
             _until(lambda: bool(_open_queries(mesh)))
             ending = pool.submit(gateway.terminate)
             _until(lambda: not gateway.is_serving())

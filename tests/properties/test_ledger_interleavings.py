@@ -332,9 +332,10 @@ async def interleave(operations: list[Operation], seed: int, faults: float) -> N
     reading = PlainReading(store.entries, store.sides)
     for fold in folds:
         assert {tuple(scope): loss.rho_picos for scope, loss in fold.spent.items()} == dict(reading.spent)
-        assert {each for each in fold.queries if each not in fold.open} == set(reading.terminals)
+        ended = {each.query_id for each in fold.queries_newest_first()} - set(fold.open)
+        assert ended == set(reading.terminals)
         assert set(map(tuple, fold.frozen)) == reading.frozen
-    assert folds[0].queries == folds[1].queries
+    assert [*folds[0].queries_newest_first()] == [*folds[1].queries_newest_first()]
     assert folds[0].hashes == folds[1].hashes
     for operation, answer in zip(operations, answers, strict=True):
         if isinstance(operation, Reserving) and not isinstance(answer, str):

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import cast
 
 from google.protobuf import text_format
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ COMMUTATIVE = (*IDEMPOTENT, f.FUNCTION_ADD, f.FUNCTION_MULTIPLY)
 
 
 def call(function: int, *arguments: e.Expression) -> e.Expression:
-    return e.Expression(call=e.Call(function=f.Function.ValueType(function), arguments=arguments))
+    return e.Expression(call=e.Call(function=cast("f.Function", function), arguments=arguments))
 
 
 def column(name: str) -> e.Expression:
@@ -117,6 +118,10 @@ def rewritten_expression(node: e.Expression, source: random.Random, *, predicate
         source.shuffle(items)
         del result.in_list.items[:]
         result.in_list.items.extend(items)
+        if source.random() < 0.3:
+            value = node.in_list.value
+            equal = [call(f.FUNCTION_EQUAL, value, e.Expression(literal=item)) for item in items]
+            result = call(f.FUNCTION_OR, *equal)
     elif kind == "call":
         function = int(node.call.function)
         inner = [

@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,7 +65,7 @@ ROWS = st.fixed_dictionaries({name: value_of(value_type) for name, value_type in
 
 
 def call(function: int, *arguments: e.Expression, unit: int = 0, otherwise: e.Literal | None = None) -> e.Expression:
-    chosen, part = f.Function.ValueType(function), f.TimeUnit.ValueType(unit)
+    chosen, part = cast("f.Function", function), cast("f.TimeUnit", unit)
     made = e.Call(function=chosen, arguments=arguments, time_unit=part, otherwise=otherwise)
     return e.Expression(call=made)
 

@@ -3,7 +3,6 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from sfumato_accountant.accounting.loss import Loss
 from sfumato_accountant.accounting.scopes import Payer, ScopeKey
 from sfumato_accountant.accounting.zcdp import Zcdp
 from sfumato_accountant.ledger.chain import Chain
+from sfumato_accountant.ledger.claim_facts import encode_facts
 from sfumato_accountant.ledger.claims import Claims
 from sfumato_accountant.ledger.events import LedgerBroken, event_payload, read_event
 from sfumato_accountant.ledger.fold import QueryState
@@ -114,6 +114,9 @@ class Bench:
         query_id, attempt = str(uuid.UUID(int=query)), str(uuid.uuid4())
         side = Side(SideKind.MEASURES, f"{query_id}/{attempt}", b"")
         return Commit(query_id, attempt, b"d" * 32, VERSIONS, side)
+
+    async def change(self, statement: str, *values: bytes) -> None:
+        await self.store._threads.run(lambda connection: connection.execute(statement, values).rowcount, writes=True)
 
     async def granted(self) -> Chain:
         chain = self.chain()
@@ -221,8 +224,8 @@ async def forge(bench: Bench, change: Any) -> None:
 
 def flipped(entries: dict[int, StoredEntry]) -> dict[int, StoredEntry]:
     record = entries[3].records[0]
-    forged = replace(record, payload=record.payload.replace('"rho_picos":"1"', '"rho_picos":"0"'))
-    return {3: replace(entries[3], records=(forged,))}
+    forged = record._replace(payload=record.payload.replace('"rho_picos":"1"', '"rho_picos":"0"'))
+    return {3: entries[3]._replace(payloads=forged.payload)}
 
 
 def dropped(entries: dict[int, StoredEntry]) -> dict[int, StoredEntry]:
@@ -230,15 +233,15 @@ def dropped(entries: dict[int, StoredEntry]) -> dict[int, StoredEntry]:
 
 
 def swapped(entries: dict[int, StoredEntry]) -> dict[int, StoredEntry]:
-    return {1: replace(entries[2], sequence=1), 2: replace(entries[1], sequence=2)}
+    return {1: entries[2]._replace(sequence=1), 2: entries[1]._replace(sequence=2)}
 
 
 def rehashed(entries: dict[int, StoredEntry]) -> dict[int, StoredEntry]:
-    return {2: replace(entries[2], entry_hash=b"h" * 32)}
+    return {2: entries[2]._replace(proof=entries[2].previous_hash + b"h" * 32 + entries[2].proof[64:])}
 
 
 def redated(entries: dict[int, StoredEntry]) -> dict[int, StoredEntry]:
-    return {2: replace(entries[2], at="2026-11-24T12:00:01Z")}
+    return {2: entries[2]._replace(at="2026-11-24T12:00:01Z")}
 
 
 @pytest.mark.parametrize("change", [flipped, dropped, swapped, rehashed, redated])
@@ -254,12 +257,38 @@ async def test_a_chain_that_was_changed_is_closed(bench: Bench, change: Any) -> 
     assert len(await bench.store.read(POPULATION, 0, 10)) == 5
 
 
-async def test_a_chain_whose_claim_is_gone_is_closed(bench: Bench) -> None:
+async def test_a_claim_that_is_gone_is_missed(bench: Bench) -> None:
     chain = await bench.granted()
-    await chain.decide(await bench.reserve(1))
-    await bench.store._threads.run(lambda connection: connection.execute("DELETE FROM sides").rowcount, writes=True)
+    paid = await chain.decide(await bench.reserve(1))
+    await bench.change("DELETE FROM sides")
+    assert (await bench.chain().refresh()).query(paid.query_id) == paid  # by the copy beside the entry
+    with pytest.raises(LedgerBroken, match="claim"):
+        await Claims(bench.store).of([paid])
+    await bench.change("UPDATE entries SET facts = x''")
     with pytest.raises(LedgerBroken, match="claim"):
         await bench.chain().refresh()
+
+
+async def test_a_copy_beside_an_entry_that_is_not_its_claims_is_found(bench: Bench) -> None:
+    chain = await bench.granted()
+    paid = await chain.decide(await bench.reserve(1))
+    facts = encode_facts(paid.claim._replace(plan_digest=b"o" * 32))
+    await bench.change("UPDATE entries SET facts = ? WHERE facts != x''", len(facts).to_bytes(2) + facts)
+    forged = (await bench.chain().refresh()).query(paid.query_id)
+    assert forged is not None
+    assert forged.claim.plan_digest == b"o" * 32
+    with pytest.raises(LedgerBroken, match="facts"):
+        await Claims(bench.store).of([forged])
+    await bench.change("UPDATE entries SET facts = x'000105' WHERE facts != x''")
+    with pytest.raises(LedgerBroken, match="facts"):
+        await bench.chain().refresh()
+
+
+async def test_a_chain_without_copies_is_read_by_its_claims(bench: Bench) -> None:
+    chain = await bench.granted()
+    paid = await chain.decide(await bench.reserve(1))
+    await bench.change("UPDATE entries SET facts = x''")
+    assert (await bench.chain().refresh()).query(paid.query_id) == paid
 
 
 async def test_terminals_of_a_group_come_in_their_order(bench: Bench) -> None:
@@ -313,7 +342,7 @@ async def test_callers_that_go_away_leave_the_others_alone(bench: Bench) -> None
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(each).__name__ for each in outcomes] == ["PaidQuery", "CancelledError", "PaidQuery"]
     assert (await chain.decide(await bench.reserve(2))).state is QueryState.OPEN
-    assert len(chain.fold.queries) == 3
+    assert chain.fold.query_count == 3
 
 
 async def test_a_store_that_comes_back_finds_the_chain_where_it_was(bench: Bench) -> None:

@@ -43,6 +43,8 @@ ROOMS = {
         "services/executor/src/sfumato_executor/plan/losses.py",
     ],
     "pandas": ["clients/python/src/sfumato"],
+    "dp_accounting": ["clients/python/src/sfumato/reporting"],
+    "scipy": ["clients/python/src/sfumato/reporting"],
     "typer": ["clients/python/src/sfumato/cli", "services/embedded/src/sfumato_embedded"],
 }
 # Nothing that a client sends is evaluated or deserialised into objects.

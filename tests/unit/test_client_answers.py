@@ -120,6 +120,20 @@ def test_what_was_paid_and_what_is_left_stand_under_it() -> None:
     assert "paid ρ 0.02" in repr(answer_of(TABLE, query))
 
 
+def test_an_answer_from_another_question_says_from_which() -> None:
+    scope = scope_pb2.Scope(population="populations/palmer", analyst="users/ada")
+    query = made(query_pb2.Query, name="queries/2", charge={"rho_picos": RHO // 50})
+    query.receipt.statement.release_query = "queries/1"
+    query.origin = query_pb2.Query.ORIGIN_DERIVED
+    free = answer_of(TABLE, query)
+    assert (free.derived, free.repeated, free.is_free, free.answered_from) == (True, False, True, "queries/1")
+    assert repr(free).splitlines()[-1] == " answered from queries/1, a wider question, free · queries/2"
+    query.scopes.append(made(scope_pb2.ScopeCharge, scope=scope, charge={"rho_picos": RHO // 50}))
+    assert "answered from queries/1, a wider question, paid ρ 0.02" in repr(answer_of(TABLE, query))
+    query.origin = query_pb2.Query.ORIGIN_REPEATED
+    assert "answered from queries/1, paid ρ 0.02" in repr(answer_of(TABLE, query))
+
+
 def test_arrow_polars_pandas() -> None:
     answer = answer_of(TABLE)
     assert answer.to_arrow().equals(TABLE)

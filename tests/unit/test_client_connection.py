@@ -32,6 +32,25 @@ def test_what_is_no_address_is_refused(target: str) -> None:
         resolve(target, "t", {}, None)
 
 
+NO_LISTS = """
+ipv4: ipv4:127.0.0.1:1, ipv4:127.0.0.1 ipv4:localhost:1 ipv4:[::1]:1 ipv6:127.0.0.1:1 unix:/x:1 dns:///
+dns://1.1.1.1/mesh:1 ipv4:127.0.0.1:1,127.0.0.1:1@evil.example.org:1 a:1,b:2
+"""
+
+
+@pytest.mark.parametrize("target", NO_LISTS.split())
+def test_what_is_no_list_of_addresses_is_refused(target: str) -> None:
+    with pytest.raises(sf.InvalidRequest):
+        resolve(target, "t", {}, None)
+
+
+def test_several_gateways_are_one_target() -> None:
+    for target in ("ipv4:127.0.0.1:1,127.0.0.1:2", "ipv6:[::1]:1,[::1]:2", "dns:///localhost:1"):
+        assert resolve(target, "t", {}, None).is_local
+    for target in ("ipv4:127.0.0.1:1,10.0.0.1:2", "ipv4:10.0.0.1:1,127.0.0.1:2", "dns:///mesh.example.org:443"):
+        assert not resolve(target, "t", {}, None).is_local
+
+
 def test_nothing_known_says_what_to_do() -> None:
     with pytest.raises(sf.NotConfigured, match="sfumato up"):
         resolve(None, None, {}, None)

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.message import Message
 
 import sfumato as sf
-from sfumato.admin.changes import apply
+from sfumato.admin.changes import apply, limit_text
 from sfumato.admin.documents import Document, in_order, read_documents, to_plain, write_documents
 from sfumato.v1 import (
     budget_admin_service_pb2,
@@ -15,6 +15,7 @@ from sfumato.v1 import (
     charge_pb2,
     dataset_pb2,
     grant_pb2,
+    policy_pb2,
     population_pb2,
     user_pb2,
 )
@@ -34,7 +35,11 @@ columns:
   hour:      {type: timestamp, bounds: [2013-01-01 00:00:00, "2013-12-31T23:59:59+01:00"]}
   on_time:   boolean
 max_rows: 1000000
-policy: {engines: [native], max_charge: {rho: 0.1}, accuracy: {default_confidence: 0.9, group_sizes: [100]}}
+policy:
+  engines: [native]
+  max_charge: {rho: 0.1}
+  accuracy: {default_confidence: 0.9, group_sizes: [100]}
+  shared_releases: everyone
 custodians: [carla]
 ---
 kind: Grant
@@ -78,6 +83,7 @@ def test_the_files_of_the_guide_are_read() -> None:
     assert columns["hour"].timestamp.upper.ToJsonString() == "2013-12-31T22:59:59Z"
     assert columns["tailnum"].WhichOneof("type") == "text"
     assert flights.policy.max_charge.rho.rho_picos == 10**11
+    assert flights.policy.shared_releases == policy_pb2.Policy.SHARED_RELEASES_EVERYONE
     assert list(flights.custodians) == ["users/carla"]
     assert isinstance(grant, grant_pb2.Grant)
     assert (grant.limit.rho.delta_attos, grant.scope.analyst) == (10**12, "users/ada")
@@ -102,6 +108,18 @@ def test_they_are_applied_in_the_order_of_what_needs_what() -> None:
         in_order([*read(FLIGHTS), *read(FLIGHTS)])
 
 
+def test_a_limit_says_what_thresholds_may_spend() -> None:
+    text = GRANT + "limit: {epsilon: 1, delta: 1e-6, threshold_delta: 5e-7}"
+    (document,) = read(text)
+    assert isinstance(document.message, grant_pb2.Grant)
+    limit = document.message.limit
+    assert (limit.epsilon.delta_attos, limit.threshold_delta_attos) == (10**12, 5 * 10**11)
+    (again,) = read(write_documents([to_plain(document.kind, document.message)]))
+    assert again.message == document.message
+    assert limit_text(limit) == "ε 1.00 and δ 1e-6, of it 5e-7 for thresholds"
+
+
+GRANT = "kind: Grant\nscope: {population: p}\n"
 DATASET = "kind: Dataset\nname: f\npopulation: p\nsource: f.csv\nunit: row\n"
 
 
@@ -121,8 +139,12 @@ DATASET = "kind: Dataset\nname: f\npopulation: p\nsource: f.csv\nunit: row\n"
         (DATASET + "columns: {x: {type: real, bounds: [.nan, 2]}}", "columns.x.bounds[0]", ""),
         (DATASET + "columns: {x: {type: category, values: [NO, YES]}}", "columns.x.values[0]", "quotes"),
         (DATASET + "columns: {x: {type: boolean, bounds: [0, 1]}}", "columns.x.bounds", ""),
+        (DATASET + "policy: {shared_releases: friends}", "policy.shared_releases", ""),
         (DATASET + "policy: {max_charge: {rho: -1}}", "policy.max_charge.rho", ""),
         (DATASET + "policy: {max_charge: {rho: 1, epsilon: 1}}", "policy.max_charge", ""),
+        (GRANT + "limit: {rho: 1, threshold_delta: 1e-8}", "limit.threshold_delta", "delta"),
+        (GRANT + "limit: {epsilon: 1, delta: 1e-6, threshold_delta: 1e-6}", "limit.threshold_delta", "5.0e-7"),
+        (GRANT + "limit: {epsilon: 1, delta: 1e-6, threshold_delta: -1}", "limit.threshold_delta", ""),
         ("kind: Dataset\nname: f\npopulation: p\nsource: {path: a, s3: {}}\nunit: row", "source", ""),
         ("kind: Grant\nscope: {analyst: ada}\nlimit: {rho: 1}", "Grant.scope.population", ""),
         ("kind: Grant\nscope: {population: p}\nlimit: {rho: 1}\njustification: short", "Grant.justification", ""),
@@ -243,7 +265,7 @@ def test_a_grant_says_what_it_does_to_the_budget() -> None:
 
 def test_a_limit_that_no_float_holds_is_printed_exactly() -> None:
     limit = charge_pb2.LossLimit(rho=charge_pb2.RhoDelta(rho_picos=999_999_999_999_999, delta_attos=1))
-    grant = grant_pb2.Grant(scope={"population": "populations/p"}, limit=limit)  # type: ignore[arg-type]
+    grant = grant_pb2.Grant(scope={"population": "populations/p"}, limit=limit)
     text = write_documents([to_plain("Grant", grant)])
     assert read(text)[0].message == grant
     zero = read("kind: Grant\nscope: {population: p}\nlimit: {rho: 0}")[0].message

@@ -48,6 +48,8 @@ NAMES = [
     "ScopeLine",
     "SfumatoError",
     "SqlRejected",
+    "Timeline",
+    "TimelinePoint",
     "Unauthenticated",
     "Unavailable",
     "Verified",

@@ -1,9 +1,11 @@
 """What the front does before anything leaves: marks, acceptance, digests."""
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,15 @@ import pyarrow as pa
 import pytest
 
 from sfumato.v1.ledger_pb2 import LedgerHead
-from sfumato.v1.quote_pb2 import DataVersion, Quote
+from sfumato.v1.query_pb2 import Query
+from sfumato.v1.quote_pb2 import DataVersion, MeasureAccuracy, Quote
 from sfumato_executor.accepting import Acceptance
+from sfumato_executor.basing import BaseFinder
+from sfumato_executor.engine import Family, UnreadableReleaseError
 from sfumato_executor.executor_service import ExecutorHandlers
 from sfumato_executor.plan.program import Bounding, KeyDomain, Loss, Program
 from sfumato_executor.queue import QueueUnavailableError
+from sfumato_executor.quoted_records import QuotedRecords
 from sfumato_executor.reading import ReleaseReader
 from sfumato_executor.releases.marks import Mark, MarkConflictError, Marks
 from sfumato_executor.releases.objects import StoreUnavailableError
@@ -25,6 +31,7 @@ from sfumato_executor.releases.sealing import digest_of, seal
 from sfumato_executor.telling import MarkRaiser
 from sfumato_mesh.refusal import MESH_DOMAIN, Refusal
 from sfumato_mesh.v1 import executor_service_pb2 as contract
+from sfumato_mesh.v1.accountant_service_pb2 import CheckMarkResponse
 from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 from sfumato_mesh.v1.reservation_pb2 import Reservation
 
@@ -55,8 +62,14 @@ class Accountant:
     present: Reservation = field(default_factory=Reservation)
     contained: bool = True
     checks: list[LedgerHead] = field(default_factory=list)
+    given_up: list[LedgerHead] = field(default_factory=list)
+    """Marks that the chain has lost, and goes on without."""
+    head: LedgerHead = field(default_factory=LedgerHead)
+    others: dict[str, Reservation] = field(default_factory=dict)
 
     async def reservation(self, query_id: str) -> Reservation:
+        if query_id in self.others:
+            return self.others[query_id]
         assert query_id == QUERY
         return self.present
 
@@ -64,15 +77,21 @@ class Accountant:
         assert (name, version) == ("datasets/penguins", 3)
         return DatasetRecord()
 
-    async def contains(self, mark: LedgerHead) -> bool:
+    async def check_mark(self, mark: LedgerHead) -> CheckMarkResponse:
         self.checks.append(mark)
-        return self.contained
+        if mark in self.given_up:
+            return CheckMarkResponse(contained=True, superseded_by=self.head)
+        return CheckMarkResponse(contained=self.contained)
 
 
 class Engine:
     """Renders the first draw as a measure."""
 
     program = PROGRAM
+    readable = False
+    """Whether releases say what they hold."""
+    wider: tuple[str, ...] = ()
+    """Statements that answer any other question."""
 
     def price(self, task: Any, record: Any) -> Program:
         return self.program
@@ -82,6 +101,23 @@ class Engine:
 
     def quote(self, task: Any, record: DatasetRecord, group_sizes: tuple[int, ...]) -> Quote:
         return Quote(data_versions=[DataVersion(dataset="datasets/penguins", version=3)], notes=[str(group_sizes)])
+
+    def family(self, task: Any, record: DatasetRecord) -> Family:
+        return Family(b"f" * 32, is_base=True, is_derivable=False)
+
+    def derived_measures(self, drawn: Any, asked: Any, record: Any, group_sizes: Any) -> Any:
+        return [MeasureAccuracy(alias="n")] if drawn.question.sql.statement in self.wider else None
+
+    def reread(self, sealed: Any, drawn: Any, asked: Any, record: Any) -> pa.Table:
+        return self._read("again", drawn)
+
+    def derive(self, sealed: Any, drawn: Any, asked: Any, record: Any) -> pa.Table:
+        return self._read("derived", drawn)
+
+    def _read(self, how: str, drawn: Any) -> pa.Table:
+        if not self.readable:
+            raise UnreadableReleaseError
+        return pa.table({how: [drawn.confidence]})
 
     def dummy(self, task: Any, record: DatasetRecord, row_count: int, seed: int) -> pa.Table:
         return pa.table({"n": [row_count, int(seed)]})
@@ -116,15 +152,14 @@ class Front:
     time: float = 0.0
 
     def __post_init__(self) -> None:
-        self.marks = MarkRaiser(self.stores.marks)
-        self.acceptance = Acceptance(
-            self.queue, self.stores.releases, self.stores.marks, self.accountant, lambda: self.time
-        )
+        self.marks = MarkRaiser(self.stores.marks, self.accountant, lambda: self.time)
+        self.acceptance = Acceptance(self.queue, self.stores.releases, self.marks, lambda: self.time)
         reader = ReleaseReader(self.accountant, self.stores.releases, self.marks, self.engine)
-        self.handlers = ExecutorHandlers(self.engine, self.acceptance, self.queue, reader, self.marks)
+        bases, records = BaseFinder(self.accountant, self.engine), QuotedRecords(self.accountant)
+        self.handlers = ExecutorHandlers(self.engine, self.acceptance, self.queue, reader, self.marks, bases, records)
 
-    async def read(self, start_row: int = 0) -> list[contract.ReadReleaseResponse]:
-        request = contract.ReadReleaseRequest(query_id=QUERY, start_row=start_row)
+    async def read(self, start_row: int = 0, terminal: LedgerHead | None = None) -> list[contract.ReadReleaseResponse]:
+        request = contract.ReadReleaseRequest(query_id=QUERY, start_row=start_row, terminal=terminal)
         context: Any = None
         return [each async for each in self.handlers.ReadRelease(request, context)]
 
@@ -170,6 +205,37 @@ async def test_a_release_is_read_and_its_position_marked(front: Front) -> None:
         pa.ipc.read_schema(pa.py_buffer(schema.schema.serialized_schema)),
     )
     assert answer.to_pydict() == {"n": [0, 1, 2], "n.lower": [0.95] * 3}
+    assert front.stores.marks.get(POPULATION) == Mark(POPULATION, 7, HASH)
+
+
+async def test_a_position_that_is_known_is_marked_while_the_reservation_is_read(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front.commit()
+    present: Reservation = front.accountant.present
+    raised = threading.Event()
+    raise_to = Marks.raise_to
+
+    def raise_and_tell(marks: Marks, mark: Mark) -> Mark:
+        done = raise_to(marks, mark)
+        raised.set()
+        return done
+
+    async def behind_the_mark(query_id: str) -> Reservation:
+        assert await asyncio.to_thread(raised.wait, 20), "the mark waits for the reservation"
+        return present
+
+    monkeypatch.setattr(Marks, "raise_to", raise_and_tell)
+    front.accountant.reservation = behind_the_mark
+    assert len(await front.read(terminal=LedgerHead(population=POPULATION, sequence=7, entry_hash=HASH))) == 3
+    assert front.stores.marks.get(POPULATION) == Mark(POPULATION, 7, HASH)
+
+
+@pytest.mark.parametrize("sequence", [3, -1])
+async def test_a_position_that_is_said_wrongly_changes_nothing(front: Front, sequence: int) -> None:
+    """The mark is raised to what the reservation says, whatever the caller believed."""
+    front.commit()
+    assert len(await front.read(terminal=LedgerHead(population=POPULATION, sequence=sequence, entry_hash=HASH))) == 3
     assert front.stores.marks.get(POPULATION) == Mark(POPULATION, 7, HASH)
 
 
@@ -226,10 +292,29 @@ async def test_a_release_of_another_plan_is_not_rendered(front: Front) -> None:
     ("state", "reason"),
     [(Reservation.STATE_CHARGED, "QUERY_FAILED"), (Reservation.STATE_OPEN, "RELEASE_STORE_UNAVAILABLE")],
 )
-async def test_only_what_was_committed_is_read(front: Front, state: "Reservation.State.ValueType", reason: str) -> None:
+async def test_only_what_was_committed_is_read(front: Front, state: "Reservation.State", reason: str) -> None:
     front.commit()
     front.accountant.present.state = state
     assert (await _refused(front.read)).reason == reason
+
+
+async def test_a_release_whose_life_is_over_is_not_read(front: Front) -> None:
+    front.commit()
+    front.accountant.present.expire_time.FromDatetime(datetime.now(UTC) + timedelta(hours=1))
+    assert await front.read()
+    front.accountant.present.expire_time.FromDatetime(datetime(2026, 1, 1, tzinfo=UTC))
+    refusal = await _refused(front.read)
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "RELEASE_EXPIRED")
+    assert refusal.metadata["expire_time"] == "2026-01-01T00:00:00Z"
+
+
+async def test_a_withheld_release_is_not_read_until_it_is_allowed_again(front: Front) -> None:
+    front.commit()
+    front.accountant.present.withheld = True
+    refusal = await _refused(front.read)
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "RELEASE_WITHHELD")
+    front.accountant.present.withheld = False
+    assert await front.read()
 
 
 async def test_going_on_at_a_row(front: Front) -> None:
@@ -258,6 +343,18 @@ async def test_accepting_is_asked_once_a_second(front: Front) -> None:
     front.time = 1.5
     await front.acceptance.check(POPULATION)
     assert front.queue.checks == 2
+
+
+async def test_a_quote_that_is_about_to_be_paid_asks_whether_tasks_are_taken(front: Front) -> None:
+    context: Any = None
+    request = contract.QuoteRequest()
+    request.record.population.name = POPULATION
+    front.queue.away = True
+    response = await front.handlers.Quote(request, context)
+    request.accepting = True
+    assert (await _refused(lambda: front.handlers.Quote(request, context))).reason == "NOT_ACCEPTING"
+    front.queue.away = False
+    assert await front.handlers.Quote(request, context) == response
 
 
 async def test_a_fresh_population_has_no_mark_to_check(front: Front) -> None:
@@ -289,6 +386,16 @@ async def test_a_chain_without_its_mark_stays_closed(front: Front) -> None:
     for _ in range(2):
         assert (await _refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
     assert len(front.accountant.checks) == 2
+
+
+async def test_nothing_is_told_of_a_chain_without_its_mark(front: Front) -> None:
+    """Its open queries may have been answered already; nor is the mark raised along it, above what it lacks."""
+    front.commit()
+    front.accountant.contained = False
+    for lost in (Mark(POPULATION, 5, bytes(32)), Mark(POPULATION, 9, bytes(32))):
+        front.stores.marks.raise_to(lost)
+        assert (await _refused(front.read)).reason == "LEDGER_BEHIND"
+        assert front.stores.marks.get(POPULATION) == lost
 
 
 async def test_a_spoilt_mark_keeps_the_population_closed(front: Front, tmp_path: Path) -> None:
@@ -349,7 +456,7 @@ async def test_quote_names_who_pays(front: Front) -> None:
     context: Any = None
     record = DatasetRecord()
     record.population.name = POPULATION
-    record.published.name = "datasets/penguins"
+    record.published.name, record.published.version = "datasets/penguins", 3
     response = await front.handlers.Quote(contract.QuoteRequest(record=record, group_sizes=[100]), context)
     assert response.population == POPULATION
     assert list(response.datasets) == ["datasets/penguins"]
@@ -384,3 +491,112 @@ async def test_a_dummy_run_comes_as_events(front: Front) -> None:
     assert events[-1].complete.row_count == 2
     assert events[-1].complete.query.question == request.task.question
     assert not events[-1].complete.query.name
+
+
+async def test_a_mark_that_was_given_up_is_replaced_by_the_head_of_the_chain_that_goes_on(front: Front) -> None:
+    """Also where this front itself had raised it: what is told later is marked later."""
+    await front.marks.raise_to(Mark(POPULATION, 100, HASH))
+    lost = LedgerHead(population=POPULATION, sequence=100, entry_hash=HASH)
+    front.accountant.contained = False
+    front.time += 5
+    assert (await _refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
+    other = bytes([7]) * 32
+    front.accountant.given_up, front.accountant.contained = [lost], True
+    front.accountant.head = LedgerHead(population=POPULATION, sequence=51, entry_hash=other)
+    await front.acceptance.check(POPULATION)
+    assert front.stores.marks.get(POPULATION) == Mark(POPULATION, 51, other)
+    await front.marks.raise_to(Mark(POPULATION, 50, other))
+    assert front.stores.marks.get(POPULATION) == Mark(POPULATION, 51, other)
+    await front.marks.raise_to(Mark(POPULATION, 53, other))
+    assert front.stores.marks.get(POPULATION) == Mark(POPULATION, 53, other)
+
+
+async def test_a_mark_that_was_raised_meanwhile_is_not_replaced(front: Front) -> None:
+    lost, other = Mark(POPULATION, 100, HASH), Mark(POPULATION, 52, bytes([7]) * 32)
+    front.stores.marks.raise_to(lost)
+    assert front.stores.marks.replace(lost, other) == other
+    assert front.stores.marks.replace(lost, Mark(POPULATION, 51, bytes([6]) * 32)) == other
+    assert front.stores.marks.get(POPULATION) == other
+
+
+async def test_the_mark_is_told_as_it_is_stored(front: Front) -> None:
+    context: Any = None
+    request = contract.GetMarkRequest(population=POPULATION)
+    assert not (await front.handlers.GetMark(request, context)).HasField("mark")
+    front.stores.marks.raise_to(Mark(POPULATION, 4, HASH))
+    told = (await front.handlers.GetMark(request, context)).mark
+    assert told == LedgerHead(population=POPULATION, sequence=4, entry_hash=HASH)
+
+
+OTHERS = [str(uuid.UUID(int=number)) for number in (11, 12, 13)]
+
+
+def drawn_by(query_id: str, confidence: float, digest: bytes = HASH, statement: str = "") -> Reservation:
+    """Another query, answered, with a task of its own."""
+    reservation = Reservation(state=Reservation.STATE_COMMITTED, release_query_id=query_id)
+    reservation.claim.query_id, reservation.claim.plan_digest = query_id, digest
+    reservation.claim.task.confidence = confidence
+    reservation.claim.task.question.sql.statement = statement
+    return reservation
+
+
+async def columns(front: Front) -> dict[str, list[Any]]:
+    schema, batch, _ = await front.read()
+    read = pa.ipc.read_schema(pa.py_buffer(schema.schema.serialized_schema))
+    answer: dict[str, list[Any]] = pa.ipc.read_record_batch(
+        pa.py_buffer(batch.batch.serialized_record_batch), read
+    ).to_pydict()
+    return answer
+
+
+async def test_a_release_of_an_older_compiler_is_read_by_what_was_sealed_with_it(front: Front) -> None:
+    front.commit()
+    front.engine.program, front.engine.readable = replace(PROGRAM, digest=bytes(32)), True
+    assert await columns(front) == {"again": [0.95]}
+
+
+async def test_an_equal_question_reads_an_older_release_beside_the_question_that_drew_it(front: Front) -> None:
+    sealed = front.commit()
+    front.stores.releases.put_if_absent(OTHERS[0], ATTEMPT, sealed)
+    front.accountant.present.release_query_id = OTHERS[0]
+    front.accountant.present.state = Reservation.STATE_SHARED
+    front.accountant.others[OTHERS[0]] = drawn_by(OTHERS[0], 0.5)
+    front.engine.program, front.engine.readable = replace(PROGRAM, digest=bytes(32)), True
+    assert await columns(front) == {"again": [0.5]}
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_a_derived_answer_is_proved_again_when_it_is_read(front: Front, readable: bool) -> None:
+    sealed = front.commit()
+    front.stores.releases.put_if_absent(OTHERS[0], ATTEMPT, sealed)
+    front.accountant.present.release_query_id = OTHERS[0]
+    front.accountant.present.state = Reservation.STATE_SHARED
+    front.accountant.present.origin = Query.ORIGIN_DERIVED
+    front.accountant.others[OTHERS[0]] = drawn_by(OTHERS[0], 0.25)
+    front.engine.readable = readable
+    if readable:
+        assert await columns(front) == {"derived": [0.25]}
+    else:
+        assert (await _refused(front.read)).reason == "RELEASE_TAMPERED"
+
+
+async def test_the_first_wider_question_of_todays_compiler_is_found(front: Front) -> None:
+    front.accountant.others = {
+        OTHERS[0]: drawn_by(OTHERS[0], 0.9, statement="other"),
+        OTHERS[1]: drawn_by(OTHERS[1], 0.9, digest=bytes(32), statement="wide"),  # scales may have been others then
+        OTHERS[2]: drawn_by(OTHERS[2], 0.9, statement="wide"),
+    }
+    front.engine.wider = ("wide",)
+    context: Any = None
+    found = await front.handlers.FindBase(contract.FindBaseRequest(base_query_ids=OTHERS), context)
+    assert found.base_query_id == OTHERS[2]
+    assert [each.alias for each in found.measures] == ["n"]
+    front.engine.wider = ()
+    found = await front.handlers.FindBase(contract.FindBaseRequest(base_query_ids=OTHERS), context)
+    assert found == contract.FindBaseResponse()
+
+
+async def test_a_quote_says_of_which_family_it_is(front: Front) -> None:
+    context: Any = None
+    quoted = await front.handlers.Quote(contract.QuoteRequest(), context)
+    assert (quoted.family_digest, quoted.base, quoted.derivable) == (b"f" * 32, True, False)

@@ -22,7 +22,7 @@ VALUE = "a-value-of-the-data"
 AWAY = Refusal(grpc.StatusCode.UNAVAILABLE, "SERVICE_UNAVAILABLE", "away")
 
 
-def preparation(state: "Preparation.State.ValueType" = Preparation.STATE_OPEN, *, check: bool = False) -> Preparation:
+def preparation(state: "Preparation.State" = Preparation.STATE_OPEN, *, check: bool = False) -> Preparation:
     return Preparation(preparation_id=ID, state=state, validate_only=check, dataset=Dataset(name="datasets/penguins"))
 
 
@@ -32,15 +32,13 @@ class Accountant:
 
     present: Preparation = field(default_factory=preparation)
     failures: list[Exception] = field(default_factory=list)
-    ends: list[tuple["Preparation.State.ValueType", list[str]]] = field(default_factory=list)
+    ends: list[tuple["Preparation.State", list[str]]] = field(default_factory=list)
 
     def preparation(self, preparation_id: str) -> Preparation:
         self._fail()
         return self.present
 
-    def end_preparation(
-        self, preparation_id: str, state: "Preparation.State.ValueType", problems: Sequence[str]
-    ) -> Preparation:
+    def end_preparation(self, preparation_id: str, state: "Preparation.State", problems: Sequence[str]) -> Preparation:
         self._fail()
         self.ends.append((state, list(problems)))
         return self.present
@@ -132,7 +130,7 @@ def test_store_away_leaves_it_open(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("state", [Preparation.STATE_READY, Preparation.STATE_REFUSED, Preparation.STATE_CANCELLED])
-def test_redelivery_after_the_end_is_dropped(bench: Bench, state: "Preparation.State.ValueType") -> None:
+def test_redelivery_after_the_end_is_dropped(bench: Bench, state: "Preparation.State") -> None:
     bench.accountant.present = preparation(state)
     assert bench.run() is Prepared.DROPPED
     assert bench.preparer.runs == 0

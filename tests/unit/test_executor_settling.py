@@ -12,15 +12,19 @@ from typing import Any
 import grpc
 import pytest
 
+from sfumato.v1.dataset_pb2 import Dataset
+from sfumato.v1.ledger_pb2 import LedgerHead
 from sfumato_executor.queue import QueueUnavailableError
+from sfumato_executor.releases.marks import Mark
 from sfumato_executor.releases.opening import Stores, open_stores
 from sfumato_executor.settler import Leases, Settler
 from sfumato_executor.sweeper import Sweeper
 from sfumato_mesh.refusal import Refusal
-from sfumato_mesh.v1.catalog_service_pb2 import Preparation
+from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord, Preparation
 from sfumato_mesh.v1.reservation_pb2 import Reservation
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+POPULATION = "populations/palmer"
 SECOND = timedelta(seconds=1)
 AWAY = Refusal(grpc.StatusCode.UNAVAILABLE, "SERVICE_UNAVAILABLE", "away")
 LEASES = Leases(query=20 * SECOND, preparation=600 * SECOND)
@@ -48,17 +52,21 @@ class Accountant:
     refusal: Refusal | None = None
     charge_refusal: Refusal | None = None
     asked: int = 0
+    length: int = 10
+    """Of the chain."""
+    records: dict[str, DatasetRecord] = field(default_factory=dict)
 
     def add(
         self,
         index: int,
-        state: "Reservation.State.ValueType" = Reservation.STATE_OPEN,
+        state: "Reservation.State" = Reservation.STATE_OPEN,
         *,
         age: timedelta = timedelta(0),
         attempt: str = "",
     ) -> str:
         reservation = Reservation(state=state, attempt=attempt)
         reservation.claim.query_id = identifier(index)
+        reservation.claim.population = POPULATION
         reservation.create_time.FromDatetime(NOW - age)
         reservation.give_up_time.FromDatetime(NOW - age + 60 * SECOND)
         self.reservations[identifier(index)] = reservation
@@ -83,6 +91,9 @@ class Accountant:
         self.reservations[query_id].state = Reservation.STATE_CHARGED
         return self.reservations[query_id]
 
+    async def contains(self, mark: LedgerHead) -> bool:
+        return mark.sequence <= self.length
+
     async def reservation(self, query_id: str) -> Reservation:
         self.asked += 1
         if self.refusal is not None:
@@ -90,6 +101,9 @@ class Accountant:
         if query_id not in self.reservations:
             raise Refusal(grpc.StatusCode.NOT_FOUND, "RESERVATION_UNKNOWN", "unknown")
         return self.reservations[query_id]
+
+    async def present_record(self, name: str) -> DatasetRecord:
+        return self.records[name]
 
     async def preparation(self, preparation_id: str) -> Preparation:
         if preparation_id not in self.preparations:
@@ -254,6 +268,18 @@ async def test_only_losers_of_ended_queries_are_deleted(stores: Stores) -> None:
     assert _sealed(stores) == {(identifier(query), _attempt(attempt)) for query, attempt in kept}
 
 
+async def test_a_restored_copy_deletes_nothing(stores: Stores) -> None:
+    """Its winner may not be the one that was told."""
+    accountant: Any = Accountant()
+    accountant.add(1, Reservation.STATE_COMMITTED, attempt=_attempt(1))
+    stores.releases.put_if_absent(identifier(1), _attempt(2), b"told")
+    stores.marks.raise_to(Mark(POPULATION, 11, bytes(32)))
+    sweeper = Sweeper(accountant, stores, HeldClock(), SECOND)
+    assert await sweeper.sweep() == 0
+    accountant.length = 11
+    assert await sweeper.sweep() == 1
+
+
 async def test_what_is_sealed_late_goes_in_a_later_round(stores: Stores) -> None:
     accountant: Any = Accountant()
     accountant.add(1, Reservation.STATE_COMMITTED, attempt=_attempt(1))
@@ -290,6 +316,18 @@ async def test_nothing_is_deleted_while_the_accountant_is_away(stores: Stores) -
     assert await sweeper.sweep() == 1
 
 
+def _prepared(stores: Stores, *indices: int) -> None:
+    for index in indices:
+        folder = stores.prepared.new_folder()
+        folder.mkdir()
+        (folder / "rows").write_text("x")
+        stores.prepared.publish(identifier(index), folder)
+
+
+def _kept(stores: Stores) -> set[str]:
+    return set(stores.prepared.list_preparations())
+
+
 async def test_prepared_data_that_came_to_nothing(stores: Stores) -> None:
     accountant: Any = Accountant()
     states = {
@@ -301,10 +339,98 @@ async def test_prepared_data_that_came_to_nothing(stores: Stores) -> None:
     }
     for index, (state, check) in states.items():
         accountant.preparations[identifier(index)] = Preparation(state=state, validate_only=check)
-    for index in (*states, 6):  # 6 was forgotten by the catalogue: its version may be read
-        folder = stores.prepared.new_folder()
-        folder.mkdir()
-        (folder / "rows").write_text("x")
-        stores.prepared.publish(identifier(index), folder)
+    _prepared(stores, *states, 6)  # 6 is unknown to the catalogue, which may be an old copy
     assert await Sweeper(accountant, stores, HeldClock(), SECOND).sweep() == 3
-    assert set(stores.prepared.list_preparations()) == {identifier(index) for index in (1, 4, 6)}
+    assert _kept(stores) == {identifier(index) for index in (1, 4, 6)}
+
+
+def _versions(accountant: Any, *numbers: int) -> None:
+    """Preparation n made version n of a dataset; the last one is the present."""
+    for number in numbers:
+        preparation = Preparation(state=Preparation.STATE_READY)
+        preparation.dataset_version.name = f"datasets/birds/versions/{number}"
+        accountant.preparations[identifier(number)] = preparation
+    accountant.records["datasets/birds"] = DatasetRecord(published=Dataset(version=numbers[-1]))
+
+
+async def test_an_old_version_goes_an_hour_after_it_was_left_unless_an_open_query_reads_it(stores: Stores) -> None:
+    accountant: Any = Accountant()
+    _versions(accountant, 1, 2, 3)
+    _prepared(stores, 1, 2, 3, 4)
+    accountant.reservations[accountant.add(9)].data_versions.add(dataset="datasets/birds", version=2)
+    clock = HeldClock()
+    sweeper = Sweeper(accountant, stores, clock, SECOND)
+    assert await sweeper.sweep() == 0, "a reservation that names it may be on its way"
+    clock.time += timedelta(minutes=59)
+    assert await sweeper.sweep() == 0
+    clock.time += timedelta(minutes=2)
+    assert await sweeper.sweep() == 1
+    assert _kept(stores) == {identifier(index) for index in (2, 3, 4)}
+    accountant.reservations[identifier(9)].state = Reservation.STATE_CHARGED
+    assert await sweeper.sweep() == 1
+    assert _kept(stores) == {identifier(index) for index in (3, 4)}
+
+
+async def test_a_deleted_dataset_leaves_no_data(stores: Stores) -> None:
+    accountant: Any = Accountant()
+    _versions(accountant, 1, 2)
+    _prepared(stores, 1, 2)
+    clock = HeldClock()
+    sweeper = Sweeper(accountant, stores, clock, SECOND)
+    await sweeper.sweep()
+    clock.time += timedelta(hours=2)
+    assert await sweeper.sweep() == 1
+    accountant.records["datasets/birds"].deleted = True
+    await sweeper.sweep()
+    clock.time += timedelta(hours=2)
+    assert await sweeper.sweep() == 1
+    assert _kept(stores) == set()
+
+
+async def test_a_catalogue_that_is_an_old_copy_deletes_no_later_version(stores: Stores) -> None:
+    accountant: Any = Accountant()
+    _versions(accountant, 1, 2, 3)
+    accountant.records["datasets/birds"].published.version = 1
+    _prepared(stores, 1, 2, 3)
+    clock = HeldClock()
+    sweeper = Sweeper(accountant, stores, clock, SECOND)
+    for _ in range(3):
+        assert await sweeper.sweep() == 0
+        clock.time += timedelta(hours=2)
+
+
+async def test_a_winner_goes_when_its_life_is_over_and_not_before(stores: Stores) -> None:
+    accountant: Any = Accountant()
+    for query in (1, 2):
+        accountant.add(query, Reservation.STATE_COMMITTED, attempt=_attempt(query))
+        stores.releases.put_if_absent(identifier(query), _attempt(query), b"x")
+    accountant.reservations[identifier(1)].expire_time.FromDatetime(NOW + timedelta(hours=1))
+    clock = HeldClock()
+    sweeper = Sweeper(accountant, stores, clock, SECOND)
+    assert await sweeper.sweep() == 0
+    clock.time += timedelta(minutes=60)
+    assert await sweeper.sweep() == 0, "somebody may be reading it"
+    clock.time += timedelta(minutes=2)
+    assert await sweeper.sweep() == 1
+    assert _sealed(stores) == {(identifier(2), _attempt(2))}
+
+
+async def test_a_rule_that_is_made_later_reaches_a_winner_that_is_known_to_stay(stores: Stores) -> None:
+    accountant: Any = Accountant()
+    accountant.add(1, Reservation.STATE_COMMITTED, attempt=_attempt(1))
+    stores.releases.put_if_absent(identifier(1), _attempt(1), b"x")
+    clock = HeldClock()
+    sweeper = Sweeper(accountant, stores, clock, SECOND)
+    assert await sweeper.sweep() == 0
+    accountant.reservations[identifier(1)].expire_time.FromDatetime(NOW)
+    clock.time += timedelta(minutes=61)
+    assert await sweeper.sweep() == 1
+
+
+async def test_a_restored_copy_ends_no_life(stores: Stores) -> None:
+    accountant: Any = Accountant()
+    accountant.add(1, Reservation.STATE_COMMITTED, attempt=_attempt(1))
+    accountant.reservations[identifier(1)].expire_time.FromDatetime(NOW - timedelta(hours=1))
+    stores.releases.put_if_absent(identifier(1), _attempt(1), b"x")
+    stores.marks.raise_to(Mark(POPULATION, 11, bytes(32)))
+    assert await Sweeper(accountant, stores, HeldClock(), SECOND).sweep() == 0

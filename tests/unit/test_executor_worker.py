@@ -14,9 +14,11 @@ import pyarrow as pa
 import pytest
 
 from sfumato.v1.charge_pb2 import Charge
+from sfumato.v1.ledger_pb2 import LedgerHead
 from sfumato.v1.quote_pb2 import DataVersion, MeasureAccuracy
 from sfumato_executor.plan.program import Bounding, KeyDomain, Loss, Program
 from sfumato_executor.releases.directory_objects import DirectoryObjects
+from sfumato_executor.releases.marks import Mark, Marks
 from sfumato_executor.releases.objects import StoreUnavailableError
 from sfumato_executor.releases.sealing import digest_of, unseal
 from sfumato_executor.releases.store import ReleaseStore
@@ -54,7 +56,7 @@ PROGRAM = Program(
 )
 
 
-def reservation(state: "Reservation.State.ValueType" = Reservation.STATE_OPEN) -> Reservation:
+def reservation(state: "Reservation.State" = Reservation.STATE_OPEN) -> Reservation:
     paid = Reservation(
         state=state,
         data_versions=[DataVersion(dataset="datasets/penguins", version=3)],
@@ -88,6 +90,7 @@ class Accountant:
         default_factory=lambda: [DatasetRecord(preparation_id=str(uuid.uuid4()))]
     )
     commits: list[tuple[str, str, bytes, list[DataVersion]]] = field(default_factory=list)
+    marks: list[LedgerHead | None] = field(default_factory=list)
 
     def reservation(self, query_id: str) -> Reservation:
         assert query_id == QUERY
@@ -106,18 +109,18 @@ class Accountant:
         release_digest: bytes,
         data_versions: Sequence[DataVersion],
         measures: Sequence[MeasureAccuracy],
-    ) -> "CommitQueryResponse.Outcome.ValueType":
+        mark: LedgerHead | None,
+    ) -> "CommitQueryResponse.Outcome":
+        self.marks.append(mark)
         assert [each.alias for each in measures] == ["n"]
         self.commits.append((query_id, attempt, release_digest, list(data_versions)))
-        outcome: CommitQueryResponse.Outcome.ValueType = _next(self.outcomes)
+        outcome: CommitQueryResponse.Outcome = _next(self.outcomes)
         return outcome
 
     def preparation(self, preparation_id: str) -> Preparation:
         raise NotImplementedError
 
-    def end_preparation(
-        self, preparation_id: str, state: "Preparation.State.ValueType", problems: Sequence[str]
-    ) -> Preparation:
+    def end_preparation(self, preparation_id: str, state: "Preparation.State", problems: Sequence[str]) -> Preparation:
         raise NotImplementedError
 
 
@@ -213,6 +216,7 @@ def bench(tmp_path: Path) -> Bench:
     worker = QueryWorker(
         accountant,
         ReleaseStore(objects),
+        Marks(objects),
         Prepared(tmp_path / "prepared"),  # type: ignore[arg-type]
         engine,
         clock,
@@ -232,6 +236,20 @@ def test_won(bench: Bench) -> None:
     assert bench.engine.draws == 1
 
 
+def test_what_was_told_of_the_population_goes_with_the_offer(bench: Bench) -> None:
+    bench.worker.run(QUERY)
+    Marks(bench.objects).raise_to(Mark("populations/palmer", 8, bytes([1]) * 32))
+    bench.worker.run(QUERY)
+    told = LedgerHead(population="populations/palmer", sequence=8, entry_hash=bytes([1]) * 32)
+    assert bench.accountant.marks == [None, told]
+
+
+def test_a_chain_that_lacks_its_mark_takes_nothing(bench: Bench) -> None:
+    behind = Refusal(grpc.StatusCode.FAILED_PRECONDITION, "LEDGER_BEHIND", "closed")
+    bench.accountant.outcomes = [behind]
+    assert bench.worker.run(QUERY) is Ended.FAILED
+
+
 def test_lost_leaves_its_release_for_the_sweeper(bench: Bench) -> None:
     bench.accountant.outcomes = [LOST]
     assert bench.worker.run(QUERY) is Ended.LOST
@@ -239,7 +257,7 @@ def test_lost_leaves_its_release_for_the_sweeper(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("state", [Reservation.STATE_COMMITTED, Reservation.STATE_CHARGED, Reservation.STATE_SHARED])
-def test_redelivery_of_an_ended_query_is_dropped(bench: Bench, state: "Reservation.State.ValueType") -> None:
+def test_redelivery_of_an_ended_query_is_dropped(bench: Bench, state: "Reservation.State") -> None:
     bench.accountant.reservations = [reservation(state)]
     assert bench.worker.run(QUERY) is Ended.DROPPED
     assert bench.engine.draws == 0
@@ -294,6 +312,9 @@ def test_a_task_that_is_refused_is_dropped(bench: Bench) -> None:
         (Charge(rho_picos=5, epsilon_picos=7), Loss(5, None, 0), False),
         (Charge(rho_picos=4, epsilon_picos=9), Loss(5, 7, 0), False),
         (Charge(rho_picos=5, delta_attos=2), Loss(5, None, 3), False),
+        (Charge(epsilon_picos=7), Loss(0, 7, 0), True),
+        (Charge(epsilon_picos=6), Loss(0, 7, 0), False),
+        (Charge(), Loss(0, 7, 0), False),
     ],
 )
 def test_what_covers_a_loss(charge: Charge, loss: Loss, covered: bool) -> None:

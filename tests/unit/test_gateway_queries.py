@@ -10,9 +10,8 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from sfumato.v1 import budget_service_pb2, ledger_pb2, query_pb2, query_service_pb2, receipt_pb2
+from sfumato.v1 import ledger_pb2, query_pb2, query_service_pb2, receipt_pb2
 from sfumato.v1.arrow_pb2 import ArrowBatch, ArrowSchema
-from sfumato.v1.budget_service_pb2_grpc import BudgetServiceServicer, add_BudgetServiceServicer_to_server
 from sfumato.v1.charge_pb2 import Charge, EpsilonDelta, LossLimit, RhoDelta
 from sfumato.v1.dataset_pb2 import Dataset, PrivacyUnit
 from sfumato.v1.payment_pb2 import Payment
@@ -20,7 +19,7 @@ from sfumato.v1.population_pb2 import Population
 from sfumato.v1.query_pb2 import Query
 from sfumato.v1.query_service_pb2_grpc import QueryServiceStub
 from sfumato.v1.question_pb2 import Question, SqlQuery
-from sfumato.v1.quote_pb2 import DataVersion, Quote
+from sfumato.v1.quote_pb2 import DataVersion, MeasureAccuracy, Quote
 from sfumato.v1.scope_pb2 import Scope, ScopeCharge, ScopePrice
 from sfumato_gateway.answers import Answers
 from sfumato_gateway.identifiers import query_id
@@ -51,6 +50,7 @@ BOB = Caller("gateway", "users/bob")
 POPULATION = "populations/palmer"
 SQL = Question(sql=SqlQuery(statement="SELECT species, COUNT(*) AS n FROM penguins GROUP BY species"))
 RHO = Payment(rho=RhoDelta(rho_picos=20_000_000_000))
+BASE, OTHER = "5c5f6b6e-6f0f-4a7e-9d8b-0a4a3b1b8a01", "5c5f6b6e-6f0f-4a7e-9d8b-0a4a3b1b8a02"
 SCOPE = Scope(population=POPULATION, analyst="users/ada")
 UNAVAILABLE = refusals.service_unavailable("accountant")
 VERSION_CHANGED = Refusal(grpc.StatusCode.ABORTED, "DATASET_VERSION_CHANGED", "published again", domain=MESH_DOMAIN)
@@ -64,7 +64,6 @@ class MadeUpMesh(
     AccountantServiceServicer,
     ReservationServiceServicer,
     CatalogServiceServicer,
-    BudgetServiceServicer,
     ExecutorServiceServicer,
 ):
     """Accountant and executor in one: keeps what it was asked, and refuses what it is told to refuse."""
@@ -80,6 +79,10 @@ class MadeUpMesh(
         self.unit = PrivacyUnit()
         self.rows = 5
         self.version = 1
+        self.bases: list[str] = []
+        """Queries that may answer a narrower question."""
+        self.base = ""
+        """The one that does."""
 
     def _ask(self, name: str, request: Any) -> None:
         self.asked.append(name)
@@ -103,11 +106,19 @@ class MadeUpMesh(
     async def PreviewQuery(self, request: Any, context: Any) -> Any:
         self._ask("PreviewQuery", request)
         line = ScopePrice(scope=SCOPE, charge=request.query.charge, affordable=True)
+        if self.bases:
+            base = request.base_query_id
+            told = [] if base else self.bases
+            return accountant_service_pb2.PreviewQueryResponse(
+                scopes=[line], affordable=True, release_query_id=base, derived=bool(base), base_query_ids=told
+            )
         return accountant_service_pb2.PreviewQueryResponse(scopes=[line], affordable=True, release_query_id="r-1")
 
     async def ReserveQuery(self, request: Any, context: Any) -> Any:
         self._ask("ReserveQuery", request)
         name = request.query.query_id
+        if self.bases and not request.bases_checked and name not in self.reservations:
+            return accountant_service_pb2.ReserveQueryResponse(base_query_ids=self.bases)
         if name not in self.reservations:
             claim = Claim(
                 query_id=name,
@@ -126,7 +137,7 @@ class MadeUpMesh(
                 scopes=[ScopeCharge(scope=SCOPE, charge=request.query.charge)],
                 give_up_time=Timestamp(seconds=1_000),
             )
-        return accountant_service_pb2.ReserveQueryResponse(reservation=self.reservations[name])
+        return accountant_service_pb2.ReserveQueryResponse(reservation=self.reservations[name], left=self.left(name))
 
     async def ChargeQuery(self, request: Any, context: Any) -> Any:
         self._ask("ChargeQuery", request)
@@ -149,34 +160,37 @@ class MadeUpMesh(
         self._ask("GetReservation", request)
         if request.query_id not in self.reservations:
             raise refusals.access_denied(f"queries/{request.query_id}")
-        return reservation_service_pb2.GetReservationResponse(reservation=self.reservations[request.query_id])
+        return reservation_service_pb2.GetReservationResponse(
+            reservation=self.reservations[request.query_id],
+            left=self.left(request.query_id) if request.with_left else [],
+        )
 
     async def WatchReservation(self, request: Any, context: Any) -> AsyncIterator[Any]:
         self._ask("WatchReservation", request)
-        yield reservation_service_pb2.WatchReservationResponse(reservation=self.reservations[request.query_id])
+        assert request.known_open
         await self.ended.wait()
         self.end(request.query_id)
-        yield reservation_service_pb2.WatchReservationResponse(reservation=self.reservations[request.query_id])
+        yield reservation_service_pb2.WatchReservationResponse(
+            reservation=self.reservations[request.query_id], left=self.left(request.query_id)
+        )
+
+    def left(self, name: str) -> list[ScopePrice]:
+        """Nothing while a query is open, as the accountant tells it."""
+        if self.reservations[name].state == Reservation.STATE_OPEN:
+            return []
+        return [ScopePrice(scope=SCOPE, charge=self.reservations[name].charge, remaining=Charge(rho_picos=4))]
 
     async def ListReservations(self, request: Any, context: Any) -> Any:
         self._ask("ListReservations", request)
         found = list(self.reservations.values())
         return reservation_service_pb2.ListReservationsResponse(reservations=found, next_page_token="next")
 
-    async def ListBudgets(self, request: Any, context: Any) -> Any:
-        self._ask("ListBudgets", request)
-        other = Scope(population=POPULATION, project="projects/other")
-        return budget_service_pb2.ListBudgetsResponse(
-            budgets=[
-                budget_service_pb2.Budget(scope=scope, limit=Charge(rho_picos=10), remaining=Charge(rho_picos=4))
-                for scope in (SCOPE, other)
-            ]
-        )
-
     # --- executor
 
     async def Quote(self, request: Any, context: Any) -> Any:
         self._ask("Quote", request)
+        if request.accepting:
+            self._ask("accepting", request)
         quote = Quote(
             charge=Charge(rho_picos=20_000_000_000),
             plan_digest=b"\x01" * 32,
@@ -184,12 +198,18 @@ class MadeUpMesh(
             data_versions=[DataVersion(dataset="datasets/penguins", version=self.version)],
             give_up_after=Duration(seconds=60),
         )
-        datasets = ["datasets/penguins"]
-        return executor_service_pb2.QuoteResponse(quote=quote, population=POPULATION, datasets=datasets)
+        return executor_service_pb2.QuoteResponse(
+            quote=quote,
+            population=POPULATION,
+            datasets=["datasets/penguins"],
+            family_digest=b"f" * 32,
+            derivable=True,
+        )
 
-    async def CheckAccepting(self, request: Any, context: Any) -> Any:
-        self._ask("CheckAccepting", request)
-        return executor_service_pb2.CheckAcceptingResponse()
+    async def FindBase(self, request: Any, context: Any) -> Any:
+        self._ask("FindBase", request)
+        measures = [MeasureAccuracy(alias="derived")] if self.base else []
+        return executor_service_pb2.FindBaseResponse(base_query_id=self.base, measures=measures)
 
     async def Submit(self, request: Any, context: Any) -> Any:
         self._ask("Submit", request)
@@ -237,7 +257,6 @@ class Scene:
             add_AccountantServiceServicer_to_server,
             add_ReservationServiceServicer_to_server,
             add_CatalogServiceServicer_to_server,
-            add_BudgetServiceServicer_to_server,
             add_ExecutorServiceServicer_to_server,
         )
         for add in adds:
@@ -318,9 +337,9 @@ async def test_a_query_from_payment_to_receipt(scene: Scene) -> None:
     assert [(line.scope, line.charge.rho_picos, line.remaining.rho_picos) for line in last.scopes] == [
         (SCOPE, 20_000_000_000, 4)
     ]
-    calls = [each for each in scene.mesh.asked if each not in ("Quote", "CheckAccepting")]
-    assert calls == ["GetDatasetRecord", "ReserveQuery", "Submit", "WatchReservation", "ReadRelease", "ListBudgets"]
-    assert {"Quote", "CheckAccepting"} <= set(scene.mesh.asked[:3])
+    calls = [each for each in scene.mesh.asked if each not in ("Quote", "accepting")]
+    assert calls == ["GetDatasetRecord", "ReserveQuery", "Submit", "WatchReservation", "ReadRelease"]
+    assert {"Quote", "accepting"} <= set(scene.mesh.asked[:3])
 
 
 async def test_what_is_reserved(scene: Scene) -> None:
@@ -350,7 +369,7 @@ async def test_a_limit_of_the_request_and_its_confidence_go_before(scene: Scene)
     assert scene.mesh.requests["ReserveQuery"].query.task.confidence == 0.5
 
 
-@pytest.mark.parametrize("step", ["GetDatasetRecord", "Quote", "CheckAccepting", "ReserveQuery"])
+@pytest.mark.parametrize("step", ["GetDatasetRecord", "Quote", "accepting", "ReserveQuery"])
 async def test_refusals_on_the_way_to_the_payment_pass_unchanged(scene: Scene, step: str) -> None:
     refusal = Refusal(grpc.StatusCode.FAILED_PRECONDITION, "SOME_REASON", "so it is", metadata={"hint": "do"})
     scene.mesh.refuse[step] = [refusal]
@@ -375,7 +394,7 @@ async def test_sql_is_refused_before_anything_is_asked(scene: Scene) -> None:
     assert scene.mesh.asked == ["GetReservation"]
 
 
-@pytest.mark.parametrize("step", ["GetDatasetRecord", "Quote", "CheckAccepting", "ReserveQuery"])
+@pytest.mark.parametrize("step", ["GetDatasetRecord", "Quote", "accepting", "ReserveQuery"])
 async def test_a_paid_query_goes_on_whatever_is_refused_since(scene: Scene, step: str) -> None:
     scene.mesh.ended.set()
     await scene.run(request())
@@ -582,7 +601,7 @@ async def test_a_quote(scene: Scene) -> None:
     assert quote.release_query == "queries/r-1"
     assert [line.scope for line in quote.scopes] == [SCOPE]
     assert list(scene.mesh.requests["Quote"].group_sizes) == [100]
-    assert "CheckAccepting" not in scene.mesh.asked
+    assert "accepting" not in scene.mesh.asked
 
 
 @pytest.mark.parametrize(("column", "accepted"), [("tailnum", True), ("carrier", False)])
@@ -611,3 +630,39 @@ def test_ids_are_derived_from_user_and_request_and_never_change() -> None:
     assert query_id("users/ada", "0B5E6F0E-0000-4000-8000-000000000001") == NAME
     assert query_id("users/bob", request().request_id) != NAME
     assert NAME == "67a3023e-bc04-59e2-beb5-679668903b9d", "another id would let every replay pay again"
+
+
+@pytest.mark.parametrize("base", ["", BASE])
+async def test_wider_questions_are_compared_before_anything_is_paid(scene: Scene, base: str) -> None:
+    scene.mesh.bases, scene.mesh.base = [BASE, OTHER], base
+    scene.mesh.ended.set()
+    await scene.run(request())
+    asked = [name for name in scene.mesh.asked if name in ("ReserveQuery", "FindBase", "Submit")]
+    assert asked == ["ReserveQuery", "FindBase", "ReserveQuery", "Submit"]
+    assert list(scene.mesh.requests["FindBase"].base_query_ids) == [BASE, OTHER]
+    paid = scene.mesh.requests["ReserveQuery"]
+    assert paid.bases_checked
+    assert paid.base_query_id == base
+    assert [each.alias for each in paid.derived_measures] == (["derived"] if base else [])
+    assert paid.query.family_digest == b"f" * 32
+    assert paid.query.derivable
+    assert not paid.query.base
+
+
+async def test_an_executor_that_cannot_compare_costs_noise_not_the_answer(scene: Scene) -> None:
+    scene.mesh.bases, scene.mesh.base = [BASE], BASE
+    scene.mesh.refuse["FindBase"] = [UNAVAILABLE]
+    scene.mesh.ended.set()
+    events = await scene.run(request())
+    assert events[-1].WhichOneof("kind") == "complete"
+    assert scene.mesh.requests["ReserveQuery"].base_query_id == ""
+
+
+@pytest.mark.parametrize("base", ["", BASE])
+async def test_a_quote_tells_what_a_wider_question_would_answer(scene: Scene, base: str) -> None:
+    scene.mesh.bases, scene.mesh.base = [BASE], base
+    quote = (await scene.stub.QuoteQuery(query_service_pb2.QuoteQueryRequest(question=SQL, payment=RHO))).quote
+    assert quote.release_query == (f"queries/{BASE}" if base else "")
+    assert [each.alias for each in quote.measures] == (["derived"] if base else [])
+    assert any(note.startswith(f"answered from queries/{BASE}") for note in quote.notes) is bool(base)
+    assert scene.mesh.asked.count("PreviewQuery") == (2 if base else 1)

@@ -259,7 +259,9 @@ def test_methods_that_name_positions_exist_and_no_other_message_names_one() -> N
     naming = {
         name for name, method in names.items() if _mentions(method.output_type, {"Grant", "LedgerEntry", "LedgerHead"})
     }
-    assert naming == set(TELLING)
+    by_number = {name for name, method in names.items() if "sequence" in method.output_type.fields_by_name}
+    own = {"sfumato.v1.PopulationAdminService.ReopenPopulation"}  # which raises the mark itself
+    assert (naming | by_number) - own == set(TELLING)
 
 
 def _mentions(descriptor: Any, wanted: set[str], seen: frozenset[str] = frozenset()) -> bool:

@@ -80,12 +80,6 @@ def test_laplace_thresholds() -> None:
     assert priced.loss.delta_attos <= 10**12
 
 
-def test_pure_loss_within_rho_is_the_greatest() -> None:
-    for rho in (1, 10, 20_000_000_000, 10**12, 10**15):
-        found = losses.pure_within(rho)
-        assert rho_of_pure(found) <= rho < rho_of_pure(found + 1)
-
-
 WIDE = Sensitivity(10**6, 10.0**12, 10.0**9, 10**6)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "services"
-VARIABLES = {part: f"SFUMATO_TEST_{part.upper()}_URL" for part in ("s3", "mongodb", "amqp")}
+VARIABLES = {part: f"SFUMATO_TEST_{part.upper()}_URL" for part in ("s3", "mongodb", "amqp", "redis")}
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def test_a_build_comes_last(machine: Machine) -> None:
 
 
 def test_one_closed_part_is_explained_and_the_others_come_up(machine: Machine, listener: str) -> None:
-    named = {VARIABLES[part]: f"{part}://{listener}/" for part in ("s3", "amqp")}
+    named = {VARIABLES[part]: f"{part}://{listener}/" for part in ("s3", "amqp", "redis")}
     result = machine.run("up", **named)
     assert result.returncode == 1
     for word in ("mongodb", "Docker", "mongod on the PATH", VARIABLES["mongodb"], "make test-embedded"):
@@ -102,7 +102,7 @@ def test_a_named_server_that_is_away_is_an_error_not_a_reason_to_start_another(m
     with socket.socket() as unbound:
         unbound.bind(("127.0.0.1", 0))  # bound, not listening: connections are refused
         away = f"mongodb://127.0.0.1:{unbound.getsockname()[1]}/"
-        named = {VARIABLES[part]: f"{part}://{listener}/" for part in ("s3", "amqp")}
+        named = {VARIABLES[part]: f"{part}://{listener}/" for part in ("s3", "amqp", "redis")}
         result = machine.run("up", **named, **{VARIABLES["mongodb"]: away})
     assert result.returncode == 1
     assert VARIABLES["mongodb"] in result.stderr
@@ -115,7 +115,7 @@ def test_a_server_that_ends_at_once_is_reported_with_its_log_and_leaves_no_pid_f
     broken = machine.root / "bin" / "mongod"
     broken.write_text("#!/bin/sh\necho the disk is made of cheese\nexit 3\n")
     broken.chmod(0o755)
-    result = machine.run("up", **{VARIABLES[part]: f"{part}://{listener}/" for part in ("s3", "amqp")})
+    result = machine.run("up", **{VARIABLES[part]: f"{part}://{listener}/" for part in ("s3", "amqp", "redis")})
     assert result.returncode == 1
     assert "the disk is made of cheese" in result.stderr
     assert list((machine.root / "state" / "mongodb").glob("*.pid")) == []

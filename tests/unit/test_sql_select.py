@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 
 from sfumato.v1.expression_pb2 import Bin, Call, CaseBranch, CaseWhen, Cast, Expression, Literal
-from sfumato.v1.function_pb2 import DATA_TYPE_INTEGER, DATA_TYPE_REAL, Function, TimeUnit
+from sfumato.v1.function_pb2 import DATA_TYPE_INTEGER, DATA_TYPE_REAL
 from sfumato.v1.plan_pb2 import Plan
 from sfumato_gateway.sql.select import translate
 
@@ -99,9 +99,9 @@ def number(value: float) -> Expression:
 def call(function: str, *arguments: Expression, unit: str = "UNSPECIFIED") -> Expression:
     return Expression(
         call=Call(
-            function=Function.Value(f"FUNCTION_{function}"),
+            function=f"FUNCTION_{function}",
             arguments=arguments,
-            time_unit=TimeUnit.Value(f"TIME_UNIT_{unit}"),
+            time_unit=f"TIME_UNIT_{unit}",
         )
     )
 
