@@ -167,3 +167,15 @@ async def test_deleted_users_and_datasets_keep_their_spend(scene: Scene) -> None
         await refused("RESOURCE_EXISTS", DatasetAdminServiceStub(channel).CreateDataset(again))
     assert await spent() == {**expected, ("", "users/bob"): 0}
     assert end(await reservation(scene, answered.claim.query_id)) == NOON + HOUR, "nor does its life get longer"
+
+
+async def test_a_life_beyond_a_hundred_years_is_refused(scene: Scene) -> None:
+    policy = Policy(release_retention=Duration(seconds=2**40))
+    await refused("REQUEST_INVALID", scene.policy(policy))
+
+
+def test_a_life_beyond_the_last_year_has_no_end() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    rules = (Rule(at, timedelta(days=3_000_000)), Rule(at + timedelta(days=1), timedelta(days=30)))
+    assert Retention((rules[:1],)).end_of(at) is None
+    assert Retention((rules,)).end_of(at) == at + timedelta(days=30)

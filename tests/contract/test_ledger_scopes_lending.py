@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from sfumato.v1 import budget_service_pb2 as budget_pb
 from sfumato.v1 import dataset_admin_service_pb2 as dataset_pb
 from sfumato.v1 import population_admin_service_pb2 as population_pb
+from sfumato.v1 import project_admin_service_pb2 as project_pb
 from sfumato.v1 import user_admin_service_pb2 as user_pb
 from sfumato.v1.budget_admin_service_pb2 import GrantBudgetRequest
 from sfumato.v1.charge_pb2 import Charge, LossLimit
@@ -20,6 +21,8 @@ from sfumato.v1.dataset_pb2 import Dataset
 from sfumato.v1.grant_pb2 import BudgetWindow
 from sfumato.v1.population_admin_service_pb2_grpc import PopulationAdminServiceStub
 from sfumato.v1.population_pb2 import ACCOUNTING_BASIC, PRIVACY_UNIT_KIND_ROW, Population
+from sfumato.v1.project_admin_service_pb2_grpc import ProjectAdminServiceStub
+from sfumato.v1.project_pb2 import Project
 from sfumato.v1.scope_pb2 import Scope
 from sfumato.v1.user_admin_service_pb2_grpc import UserAdminServiceStub
 from sfumato.v1.user_pb2 import ROLE_ANALYST, User
@@ -191,13 +194,13 @@ async def test_nobody_lends_what_is_another_s_or_cannot_be_used(scene: Scene) ->
 async def test_a_grant_of_one_s_own_is_not_lent_to(scene: Scene) -> None:
     await scene.grant(rho(5), analyst="users/bob")
     refusal = await refused("DELEGATION_REFUSED", lend(scene, rho(50)))
-    assert "of their own" in refusal.message
+    assert "another grant" in refusal.message
     cara = await register(scene, "cara")
     await lend(scene, rho(10), to=cara.user)
     await scene.grant(rho(40), analyst="users/eve")
     eve = Caller("gateway", "users/eve", roles=((ROLE_ANALYST, DATASET),))
     refusal = await refused("DELEGATION_REFUSED", lend(scene, rho(1), to=cara.user, caller=eve))
-    assert "lent by users/ada" in refusal.message
+    assert "another grant" in refusal.message
 
 
 async def test_grants_that_bind_each_other_are_not_lent(scene: Scene) -> None:
@@ -345,3 +348,42 @@ async def test_a_basic_population_lends_epsilon(scene: Scene) -> None:
     assert refusal.metadata["available_epsilon_picos"] == "40"
     back = await reclaim(scene, f"{basic}/grants/analyst-bob", analyst)
     assert (back.reclaimed.epsilon_picos, back.grant.limit) == (60, epsilon(0))
+
+
+async def test_a_frozen_analyst_s_loans_stop_whatever_part_of_the_scope_is_frozen(scene: Scene) -> None:
+    eve = Caller("gateway", "users/eve", roles=((ROLE_ANALYST, DATASET),))
+    await scene.grant(rho(40), analyst="users/eve", dataset=DATASET)
+    await lend(scene, rho(20), caller=eve, scope={"dataset": DATASET})
+    parts: tuple[dict[str, Any], ...] = ({"analyst": "users/eve"}, {"dataset": DATASET}, {})
+    for plan, frozen in enumerate(parts, start=1):
+        await scene.freeze(**frozen)
+        await refused("BUDGET_FROZEN", lend(scene, rho(1), caller=eve, scope={"dataset": DATASET}))
+        await refused("BUDGET_FROZEN", scene.reserve(question(plan, 1), BOB))
+        await scene.freeze(frozen=False, **frozen)
+    await scene.reserve(question(4, 1), BOB)
+
+
+async def test_nobody_is_bound_by_a_loan_beside_another_grant(scene: Scene) -> None:
+    await scene.grant(rho(5), analyst="users/bob", dataset=DATASET)
+    refusal = await refused("DELEGATION_REFUSED", lend(scene, rho(50)))
+    assert "another grant" in refusal.message
+
+
+async def test_a_member_of_a_project_that_pays_is_not_lent_to(scene: Scene) -> None:
+    project = Project(members=["users/bob"], datasets=[DATASET])
+    with calling_as(ADMINISTRATOR):
+        await ProjectAdminServiceStub(scene.first.channel).CreateProject(
+            project_pb.CreateProjectRequest(project_id="snow", project=project)
+        )
+    await lend(scene, rho(1))
+    await scene.grant(rho(5), project="projects/snow")
+    refusal = await refused("DELEGATION_REFUSED", lend(scene, rho(50)))
+    assert "another grant" in refusal.message
+
+
+async def test_a_lender_s_lowered_limit_holds_what_was_lent(scene: Scene) -> None:
+    await lend(scene, rho(50))
+    await scene.grant(rho(10), analyst="users/ada")
+    await refused("BUDGET_EXHAUSTED", scene.reserve(question(1, 11), BOB))
+    await scene.reserve(question(2, 10), BOB)
+    await refused("BUDGET_EXHAUSTED", scene.reserve(question(3, 1), BOB))

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ async def test_the_rule_says_who_else(scene: Scene, rule: "Policy.SharedReleases
     other = await scene.reserve(question(project=by), BOB)
     assert (other.state == Reservation.STATE_SHARED) is shared
     assert ("" in paid(other)) is not shared
-    listed = await _listed(scene, BOB)
+    listed = await _listed(scene, replace(BOB, projects=(PROJECT,)))  # as the gateway tells it of a member
     assert (first.claim.query_id in listed) is (rule != Policy.SHARED_RELEASES_NONE)
 
 
@@ -297,15 +298,29 @@ async def test_a_withheld_base_answers_nothing_until_it_is_given_back(scene: Sce
 async def test_the_free_bases_are_told_first_and_not_too_many(scene: Scene) -> None:
     await sharing(scene, Policy.SHARED_RELEASES_EVERYONE)
     own = await scene.answered(_checked(wide(plan=100, picos=1)))
-    for plan in range(101, 140):
+    for plan in range(101, 120):
         await scene.answered(_checked(wide(plan=plan, picos=1)), BOB)
+    last = await scene.answered(_checked(wide(plan=120, picos=1)))
+    preview = await previewed(scene, narrow(picos=1))
+    assert list(preview.base_query_ids[:2]) == [own.claim.query_id, last.claim.query_id]
+    assert (len(preview.base_query_ids), preview.free_base_count) == (16, 2)
+    assert await told(scene, narrow(picos=1)) == list(preview.base_query_ids)
+    for base, charged in ((preview.base_query_ids[1], 0), (preview.base_query_ids[2], 1)):
+        lines = (await previewed(scene, narrow(picos=1), base)).scopes
+        assert max(line.charge.rho_picos for line in lines) == charged
+
+
+async def test_of_too_many_bases_the_dearest_and_the_latest_are_told(scene: Scene) -> None:
+    names = [
+        (await scene.answered(_checked(wide(plan=plan, picos=9 if plan == 102 else 1)))).claim.query_id
+        for plan in range(100, 125)
+    ]
     bases = await told(scene, narrow(picos=1))
-    assert len(bases) == 32
-    assert own.claim.query_id not in bases  # the latest are looked at
-    await scene.answered(_checked(wide(plan=200, picos=1)))
-    bases = await told(scene, narrow(picos=1))
-    free = await previewed(scene, narrow(picos=1), bases[0])
-    assert all(line.charge.rho_picos == 0 for line in free.scopes)
+    assert len(bases) == 16
+    assert bases == sorted(bases, key=names.index)  # as they stand in the chain
+    assert names[2] in bases
+    assert names[-1] in bases
+    assert names[0] not in bases
 
 
 async def test_other_datasets_are_as_strict_as_the_strictest(scene: Scene) -> None:

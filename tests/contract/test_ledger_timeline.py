@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from sfumato.v1 import budget_service_pb2 as pb
 from sfumato.v1.scope_pb2 import Scope
@@ -143,3 +144,16 @@ def test_the_yardstick_grows_with_what_a_person_may_change() -> None:
     pure = typical_count(Unit.EPSILON, 1).epsilon_picos
     assert pure == pytest.approx(PICO * 0.146, rel=0.03)
     assert typical_count(Unit.EPSILON, 3).epsilon_picos == pytest.approx(3 * (pure or 0), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"start_time": Timestamp(seconds=2**62)},
+        {"start_time": Timestamp(seconds=1, nanos=-5)},
+        {"end_time": Timestamp(seconds=-(2**62))},
+        {"step": Duration(seconds=2**62)},
+    ],
+)
+async def test_times_that_no_calendar_has_are_refused(scene: Scene, fields: dict[str, Any]) -> None:
+    await refused("REQUEST_INVALID", timeline(scene, **fields))

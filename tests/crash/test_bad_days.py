@@ -131,7 +131,7 @@ def test_a_worker_that_comes_back_after_the_query_was_given_up(scene: CrashScene
     assert books.paid_by_scope() == scene.auditor.spent(), "what was given up stays paid, once"
 
 
-@pytest.mark.parametrize("seconds", [0.9, -0.9, 60.0, -60.0])
+@pytest.mark.parametrize("seconds", [0.9, -0.9, 5.0, -5.0])
 def test_an_accountant_whose_clock_is_wrong(scene: CrashScene, seconds: float) -> None:
     """Within the skew allowed it works on; beyond it, it appends nothing, and the other does the work."""
     _restart(scene, "accountant2", CRASH_SKEW_SECONDS=str(seconds))

@@ -63,12 +63,12 @@ def _check(mesh: MeshProcess, driver: Driver, tokens: dict[str, str]) -> None:
     print(f"{kinds(books)}, {driver.unknown} outcomes unknown at first")
     # Charged once each: what the clients were told they paid is what the scopes have spent.
     firsts = [several[0] for several in driver.answers.values()]
-    told = sum(each.charge.rho_picos for each in firsts if not each.repeated)
+    told = sum(each.charge.rho_picos for each in firsts if not (each.repeated or each.derived))
     assert told == spent[POPULATION]
     by_analyst = {f"{POPULATION} users/{name}": 0 for name in ANALYSTS}
     for question in driver.questions:
         answer = driver.answers[question.request_id][0]
-        if not answer.repeated:
+        if not (answer.repeated or answer.derived):
             by_analyst[f"{POPULATION} users/{question.analyst}"] += answer.charge.rho_picos
     assert by_analyst == {scope: spent[scope] for scope in by_analyst}
     for several in driver.answers.values():

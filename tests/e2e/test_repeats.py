@@ -91,6 +91,23 @@ def test_keys_add_up_and_parts_agree_with_the_whole(scene: MeshScene, visits: st
     assert left(dataset) == before
 
 
+def test_the_most_exact_of_several_answers_goes_before_the_latest(scene: MeshScene) -> None:
+    dataset = scene.connect().dataset(scene.publish("tightest", ROWS, COLUMNS))
+    exact = dataset.group_by("ward").agg(n=sf.count(), total=sf.sum("days")).run(rho=2.0)
+    rough = dataset.group_by("ward").agg(n=sf.count(), mean=sf.mean("mass")).run(rho=0.02)
+    assert not rough.derived
+    before = left(dataset)
+    for offered in (0.002, 0.5):
+        question = dataset.group_by("ward").agg(n=sf.count())
+        assert question.quote(rho=offered).repeats == exact.query
+        answer = question.run(rho=offered)
+        assert (answer.derived, answer.answered_from) == (True, exact.query)
+        assert [row["n"] for row in answer.rows()] == [row["n"] for row in exact.rows()]
+    assert left(dataset) == before
+    mean = dataset.group_by("ward").agg(m=sf.mean("mass")).run(rho=0.002)  # only the other holds it
+    assert mean.answered_from == rough.query
+
+
 def test_front_ends_and_words_do_not_matter(scene: MeshScene, visits: str) -> None:
     mesh = scene.connect()
     built = (

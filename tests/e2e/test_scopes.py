@@ -70,7 +70,7 @@ def test_a_loan_and_what_comes_back(scene: MeshScene) -> None:
         mesh.delegate(who, rho=0.7, population=name)
     assert mesh.reclaim(who, population=name).rho == pytest.approx(0.1)
     assert budget(mesh, name, "analyst").remaining.rho == pytest.approx(0.7)
-    with pytest.raises(sf.InvalidRequest, match="nothing was lent"):
+    with pytest.raises(sf.InvalidRequest, match="nothing is lent"):
         mesh.reclaim("nobody", population=name)
 
 

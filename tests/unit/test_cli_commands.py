@@ -26,6 +26,8 @@ from sfumato.v1 import (
     dataset_pb2,
     dataset_service_pb2,
     identity_service_pb2,
+    ledger_pb2,
+    ledger_service_pb2,
     query_pb2,
     quote_pb2,
     scope_pb2,
@@ -254,6 +256,28 @@ def test_wrong_usage_is_told_and_nothing_is_sent(session: Session, arguments: li
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.strip()
     assert session.asked == []
+
+
+def test_an_export_into_a_file_tells_where_it_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    head = ledger_pb2.LedgerHead(population="populations/palmer", sequence=7, entry_hash=bytes(range(32)))
+
+    class Ledger:
+        def export(self, population: str) -> Iterator[Any]:
+            header = ledger_service_pb2.ExportHeader(format_version=1, population=f"populations/{population}")
+            yield ledger_service_pb2.ExportLedgerResponse(header=header)
+            yield ledger_service_pb2.ExportLedgerResponse(head=head)
+
+    @contextmanager
+    def opened() -> Iterator[Ledger]:
+        yield Ledger()
+
+    monkeypatch.setattr(context, "ledger", opened)
+    done = call("admin", "ledger", "export", "palmer", "-o", str(tmp_path / "palmer.jsonl"))
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == f"position 7, {bytes(range(32)).hex()}\n"
+    done = call("admin", "ledger", "export", "palmer")
+    assert done.stdout_bytes == (tmp_path / "palmer.jsonl").read_bytes()
+    assert done.stderr == ""
 
 
 def test_convert_prints_15_digits() -> None:

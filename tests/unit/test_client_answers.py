@@ -65,6 +65,16 @@ def test_an_answer_shows_its_error_where_it_matters() -> None:
     assert lines[4] == ["Gentoo", "-3", "5,076 ± 430"]
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_an_interval_that_met_a_bound_is_shown_though_all_are_as_wide(rows: int) -> None:
+    ends: dict[str, list[Any]] = {"n": [100] * rows, "n.lower": [0] * rows, "n.upper": [1300] * rows}
+    ends |= {"m": [100.0] * rows, "m.lower": [50.0] * rows, "m.upper": [150.0] * rows}
+    bins = {"h": [[3, 100]] * rows, "h.lower": [[0, 95]] * rows, "h.upper": [[10, 105]] * rows}
+    lines = [[cell.strip() for cell in line.split("│")] for line in repr(answer_of(pa.table(ends | bins))).splitlines()]
+    assert lines[0] == ["n", "m ± 50", "h"]
+    assert lines[1 + rows] == ["100 (0 to 1,300)", "100", "3 (0 to 10) 100 ± 5"]
+
+
 def test_one_sided_intervals_missing_ones_and_lists() -> None:
     bins = pa.list_(pa.int64(), 3)
     table = pa.table(
@@ -270,6 +280,20 @@ def test_a_quote_reads_as_a_price_list() -> None:
     assert quote["top"].half_widths[0].level == 0.07
     assert "<td" in quote._repr_html_()
     assert sf.Quote(quote_pb2.Quote(), question_pb2.Question()).measures == ()
+
+
+def test_a_quote_says_what_stands_in_the_way() -> None:
+    quote = quote_proto()
+    for line in quote.scopes:
+        line.affordable = True
+    assert "not affordable" not in repr(sf.Quote(quote, question_pb2.Question()))
+    quote.affordable = False
+    above = "not affordable: above what the dataset's policy allows one question"
+    assert above in repr(sf.Quote(quote, question_pb2.Question()))
+    quote.scopes[1].affordable = False
+    assert "not affordable: it would be refused" in repr(sf.Quote(quote, question_pb2.Question()))
+    del quote.scopes[1]  # the population's alone pays nobody's question
+    assert "not affordable: no budget is granted" in repr(sf.Quote(quote, question_pb2.Question()))
 
 
 def test_a_dataset_shows_what_can_be_asked() -> None:

@@ -222,3 +222,26 @@ def test_a_copy_is_handed_out() -> None:
     expression = sf.col("x")
     expression.to_proto().column = "y"
     assert expression.to_proto() == expression_pb2.Expression(column="x")
+
+
+@pytest.mark.parametrize("asked", ["quote", "run", "dummy"])
+@pytest.mark.parametrize("unmeasured", [rows(), rows().group_by("species")])
+def test_nothing_is_asked_before_something_is_measured(unmeasured: Any, asked: str) -> None:
+    with pytest.raises(sf.InvalidRequest, match="nothing is measured yet") as caught:
+        getattr(unmeasured, asked)(rho=0.1)
+    assert caught.value.hint.startswith("call .agg(n=sf.count()) first")
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"params": {"w": "north"}}, 'w="north", for :w'),
+        ({"parameters": {"by": {"year": 2009}}}, "year=2009, for :year"),
+        ({"params": {}}, 'w="north", for :w'),
+    ],
+)
+def test_parameters_are_given_by_name(given: dict[str, Any], hint: str) -> None:
+    mesh = sf.Mesh(None)  # type: ignore[arg-type]
+    with pytest.raises(sf.InvalidRequest, match="a mapping is no value") as caught:
+        mesh.sql("SELECT COUNT(*) AS n FROM penguins WHERE island = :w", **given)
+    assert caught.value.hint == hint

@@ -11,8 +11,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from typer.testing import CliRunner
 
 import sfumato as sf
+from sfumato._core.numbers import money
 from sfumato.cli import context
 from sfumato.cli.app import app
+from sfumato.conversion import largest_rho_picos
 from sfumato.v1 import budget_service_pb2, charge_pb2, grant_pb2, identity_service_pb2, scope_pb2, user_pb2
 
 PALMER, ARCTIC = "populations/palmer", "populations/arctic"
@@ -90,8 +92,9 @@ def test_the_caller_s_only_budget_is_lent_from(session: Session) -> None:
 
 def test_of_several_budgets_one_must_be_named(session: Session) -> None:
     session.known.append(budget(ARCTIC, "users/ada"))
-    with pytest.raises(sf.InvalidRequest, match="several budgets"):
+    with pytest.raises(sf.InvalidRequest, match="several budgets") as caught:
         mesh(session).delegate("bob", rho=0.05)
+    assert caught.value.hint == 'population="arctic", or --population arctic; there are arctic, palmer'
     mesh(session).delegate("users/bob", epsilon=1, delta=1e-6, population="arctic", request_id="r")
     (request,) = session.sent
     assert (request.scope.population, request.request_id) == (ARCTIC, "r")
@@ -114,10 +117,70 @@ def test_nobody_without_a_budget_of_their_own_lends(session: Session) -> None:
 def test_what_comes_back(session: Session) -> None:
     assert mesh(session).reclaim("bob").rho == 0.03
     assert session.sent[0].grant == f"{PALMER}/grants/analyst-bob"
-    with pytest.raises(sf.InvalidRequest, match="nothing was lent to eve"):
+    with pytest.raises(sf.InvalidRequest, match="nothing is lent to eve now"):
         mesh(session).reclaim("eve")
-    with pytest.raises(sf.InvalidRequest, match="nothing was lent to bob"):
+    with pytest.raises(sf.InvalidRequest, match="nothing is lent to bob now"):
         mesh(session).reclaim("bob", population="arctic")
+
+
+def test_of_several_budgets_in_one_population_none_can_be_named(session: Session) -> None:
+    session.known.append(session.known[1])
+    with pytest.raises(sf.InvalidRequest) as caught:
+        mesh(session).delegate("bob", rho=0.05, population="palmer")
+    assert "a custodian" in caught.value.hint
+
+
+def test_nothing_is_lent_any_more(session: Session) -> None:
+    """Only the act that took it back is answered again."""
+    session.known[2] = budget(PALMER, "users/bob", parent=f"{PALMER}/grants/analyst-ada", charges={"limit": 0})
+    with pytest.raises(sf.InvalidRequest, match="nothing is lent to bob now"):
+        mesh(session).reclaim("bob")
+    assert mesh(session).reclaim("bob", request_id="r").rho == 0.03
+
+
+APPROXIMATE = charge_pb2.EpsilonDelta(epsilon_picos=10**12, delta_attos=10**12)
+
+
+@pytest.mark.parametrize(
+    ("limit", "rho_picos"),
+    [
+        (charge_pb2.LossLimit(rho=charge_pb2.RhoDelta(rho_picos=5 * 10**10)), 5 * 10**10),
+        (charge_pb2.LossLimit(epsilon=APPROXIMATE), largest_rho_picos(10**12, 10**12)),
+        (
+            charge_pb2.LossLimit(epsilon=APPROXIMATE, threshold_delta_attos=5 * 10**11),
+            largest_rho_picos(10**12, 5 * 10**11),
+        ),
+    ],
+)
+def test_a_window_says_its_limit_and_what_is_left_of_it(
+    session: Session, limit: charge_pb2.LossLimit, rho_picos: int
+) -> None:
+    charges = {"delegated": 5 * 10**10, "window_spent": 10**10}
+    ada = budget(PALMER, "users/ada", charges=charges, window_end_time=Timestamp(seconds=86400))
+    ada.grant.window.limit.CopyFrom(limit)
+    session.known[1] = ada
+    found = mesh(session).budget()
+    whole, left = money(rho_picos / 10**12), money((rho_picos - 10**10) / 10**12)
+    said = f"ρ 0.01 of {whole} in the window until 1970-01-02 00:00: {left} left, 0.04 left for life"
+    assert said in repr(found)
+    document = json.loads(CliRunner().invoke(app, ["budget", "--json"]).stdout)["budgets"][1]
+    assert document["window"]["limit"]["rho_picos"] == str(rho_picos)
+    assert document["window"]["remaining"]["rho_picos"] == str(rho_picos - 10**10)
+    assert document["remaining_for_life"]["rho"] == 0.04
+
+
+def test_a_window_where_epsilon_is_counted(session: Session) -> None:
+    pure = {
+        name: charge_pb2.Charge(epsilon_picos=value * 10**11)
+        for name, value in (("limit", 10), ("spent", 3), ("remaining", 1), ("window_spent", 1))
+    }
+    ada = budget(PALMER, "users/ada", window_end_time=Timestamp(seconds=86400))
+    for name, charge in pure.items():
+        getattr(ada, name).CopyFrom(charge)
+    ada.grant.window.limit.epsilon.epsilon_picos = 2 * 10**11
+    session.known = [ada]
+    text = repr(mesh(session).budget())
+    assert "ε 0.10 of ε 0.20 in the window until 1970-01-02 00:00: ε 0.10 left, ε 0.70 left for life" in text
 
 
 def test_budgets_show_windows_and_loans(session: Session) -> None:

@@ -130,6 +130,12 @@ DATASET = "kind: Dataset\nname: f\npopulation: p\nsource: f.csv\nunit: row\n"
         ("name: x", "kind", "Population"),
         ("kind: User\nname: Ada\nissuer: i\nsubject: s", "User: name", "lower case"),
         ("kind: User\nname: ada\nissuer: i", "User ada.subject", ""),
+        ("kind: Dataset\nname: f\npopulation: p\nsource: f.csv", "Dataset f.unit", "unit: row"),
+        ("kind: Dataset\nname: f\npopulation: p\nsource: f.csv\nunit:", "Dataset f.unit", "max_rows: 100}"),
+        (DATASET.replace("row", "identifier"), "Dataset f.unit", "unit: {column: patient"),
+        (DATASET.replace("row", "{max_rows: 3}"), "Dataset f.unit.column", "unit: {column: patient"),
+        ("kind: Population\nname: p", "Population p.unit", "unit: identifier"),
+        (DATASET + "policy: {shared_releases: [none]}", "policy.shared_releases", ""),
         (DATASET + "colums: {}", "Dataset f.colums", "did you mean columns?"),
         (DATASET + "columns: {x: {type: integr}}", "columns.x.type", "did you mean integer?"),
         (DATASET + "columns: {x: {type: integer}}", "columns.x.bounds", ""),
@@ -159,6 +165,33 @@ def test_what_is_wrong_is_named_with_its_path(text: str, place: str, hint: str) 
         read(text)
     assert caught.value.fields[0].field.endswith(place)
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("start", ["2026-01-01", '"2026-01-01"', "2026-01-01 00:00:00", "2026-01-01T01:00:00+01:00"])
+def test_a_bare_date_is_midnight_utc(start: str) -> None:
+    grant = read(f"{GRANT}limit: {{rho: 1}}\nwindow: {{length: 30d, limit: {{rho: 0.1}}, start: {start}}}")[0].message
+    assert isinstance(grant, grant_pb2.Grant)
+    assert grant.window.anchor_time.ToJsonString() == "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("length: 30d, start: [2026-01-01]", "start: [2026-01-01] is no instant."),
+        ("length: 30d, start: true", "start: true is no instant."),
+        ("length: 2026-01-01", "length: 2026-01-01 is no length of time."),
+        ("length: 30d, start: {a: 2026-01-01}", "start: {a: 2026-01-01} is no instant."),
+    ],
+)
+def test_a_value_is_shown_as_the_file_writes_it(text: str, said: str) -> None:
+    with pytest.raises(sf.InvalidRequest) as caught:
+        read(f"{GRANT}limit: {{rho: 1}}\nwindow: {{limit: {{rho: 0.1}}, {text}}}")
+    assert caught.value.message.endswith(said)
+
+
+def test_a_word_that_is_none_of_the_few() -> None:
+    with pytest.raises(sf.InvalidRequest, match=r"'all' is not one of: none, project, everyone\."):
+        read(DATASET + "policy: {shared_releases: all}")
 
 
 def test_a_document_says_which_it_is() -> None:
@@ -238,6 +271,22 @@ def test_a_dry_run_writes_nothing_and_says_what_it_could_not_check() -> None:
     assert mesh.writes == []
     with pytest.raises(sf.AccessDenied):
         outcomes(mesh, FLIGHTS.split("---")[0], dry_run=True)
+
+
+class Picky(Mesh):
+    """Refuses datasets as a mesh refuses a request: by its fields, not by the file's."""
+
+    def update(self, kind: str, record: Any, *, validate_only: bool) -> Message:
+        if kind == "Dataset":
+            raise sf.InvalidRequest("dataset.policy is refused.", reason="REQUEST_INVALID")
+        return super().update(kind, record, validate_only=validate_only)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_refused_document_is_named(dry_run: bool) -> None:
+    with pytest.raises(sf.InvalidRequest) as caught:
+        outcomes(Picky(), DATASET, dry_run=dry_run)
+    assert str(caught.value) == "a.yaml: Dataset f: dataset.policy is refused."
 
 
 def test_changes_are_told_in_words() -> None:

@@ -3,8 +3,7 @@
 import asyncio
 import threading
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,184 +14,20 @@ import pytest
 
 from sfumato.v1.ledger_pb2 import LedgerHead
 from sfumato.v1.query_pb2 import Query
-from sfumato.v1.quote_pb2 import DataVersion, MeasureAccuracy, Quote
-from sfumato_executor.accepting import Acceptance
-from sfumato_executor.basing import BaseFinder
-from sfumato_executor.engine import Family, UnreadableReleaseError
-from sfumato_executor.executor_service import ExecutorHandlers
-from sfumato_executor.plan.program import Bounding, KeyDomain, Loss, Program
-from sfumato_executor.queue import QueueUnavailableError
-from sfumato_executor.quoted_records import QuotedRecords
-from sfumato_executor.reading import ReleaseReader
+from sfumato.v1.quote_pb2 import Quote
 from sfumato_executor.releases.marks import Mark, MarkConflictError, Marks
 from sfumato_executor.releases.objects import StoreUnavailableError
-from sfumato_executor.releases.opening import Stores, open_stores
-from sfumato_executor.releases.sealing import digest_of, seal
-from sfumato_executor.telling import MarkRaiser
-from sfumato_mesh.refusal import MESH_DOMAIN, Refusal
+from sfumato_executor.releases.opening import open_stores
+from sfumato_mesh.refusal import MESH_DOMAIN
 from sfumato_mesh.v1 import executor_service_pb2 as contract
-from sfumato_mesh.v1.accountant_service_pb2 import CheckMarkResponse
 from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 from sfumato_mesh.v1.reservation_pb2 import Reservation
-
-POPULATION = "populations/palmer"
-HASH = bytes(range(32))
-QUERY, ATTEMPT = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
-PROGRAM = Program(
-    dataset="datasets/penguins",
-    filter=None,
-    keys=(),
-    domain=KeyDomain.NONE,
-    public_keys=(),
-    bounding=Bounding(Bounding.Kind.ROW, 1, 1, None),
-    vectors=(),
-    draws=(),
-    outputs=(),
-    loss=Loss(1, None, 0),
-    digest=HASH,
-    notes=(),
-    max_rows=1 << 36,
-)
-
-
-@dataclass
-class Accountant:
-    """One reservation and one chain."""
-
-    present: Reservation = field(default_factory=Reservation)
-    contained: bool = True
-    checks: list[LedgerHead] = field(default_factory=list)
-    given_up: list[LedgerHead] = field(default_factory=list)
-    """Marks that the chain has lost, and goes on without."""
-    head: LedgerHead = field(default_factory=LedgerHead)
-    others: dict[str, Reservation] = field(default_factory=dict)
-
-    async def reservation(self, query_id: str) -> Reservation:
-        if query_id in self.others:
-            return self.others[query_id]
-        assert query_id == QUERY
-        return self.present
-
-    async def dataset_record(self, name: str, version: int) -> DatasetRecord:
-        assert (name, version) == ("datasets/penguins", 3)
-        return DatasetRecord()
-
-    async def check_mark(self, mark: LedgerHead) -> CheckMarkResponse:
-        self.checks.append(mark)
-        if mark in self.given_up:
-            return CheckMarkResponse(contained=True, superseded_by=self.head)
-        return CheckMarkResponse(contained=self.contained)
-
-
-class Engine:
-    """Renders the first draw as a measure."""
-
-    program = PROGRAM
-    readable = False
-    """Whether releases say what they hold."""
-    wider: tuple[str, ...] = ()
-    """Statements that answer any other question."""
-
-    def price(self, task: Any, record: Any) -> Program:
-        return self.program
-
-    def render(self, program: Program, release: pa.Table, confidence: float) -> pa.Table:
-        return pa.table({"n": release["draw_0"], "n.lower": [confidence] * release.num_rows})
-
-    def quote(self, task: Any, record: DatasetRecord, group_sizes: tuple[int, ...]) -> Quote:
-        return Quote(data_versions=[DataVersion(dataset="datasets/penguins", version=3)], notes=[str(group_sizes)])
-
-    def family(self, task: Any, record: DatasetRecord) -> Family:
-        return Family(b"f" * 32, is_base=True, is_derivable=False)
-
-    def derived_measures(self, drawn: Any, asked: Any, record: Any, group_sizes: Any) -> Any:
-        return [MeasureAccuracy(alias="n")] if drawn.question.sql.statement in self.wider else None
-
-    def reread(self, sealed: Any, drawn: Any, asked: Any, record: Any) -> pa.Table:
-        return self._read("again", drawn)
-
-    def derive(self, sealed: Any, drawn: Any, asked: Any, record: Any) -> pa.Table:
-        return self._read("derived", drawn)
-
-    def _read(self, how: str, drawn: Any) -> pa.Table:
-        if not self.readable:
-            raise UnreadableReleaseError
-        return pa.table({how: [drawn.confidence]})
-
-    def dummy(self, task: Any, record: DatasetRecord, row_count: int, seed: int) -> pa.Table:
-        return pa.table({"n": [row_count, int(seed)]})
-
-
-@dataclass
-class Queue:
-    volatile = False
-
-    away: bool = False
-    submitted: list[str] = field(default_factory=list)
-    checks: int = 0
-
-    def check_reachable(self) -> None:
-        self.checks += 1
-        if self.away:
-            raise QueueUnavailableError("away")
-
-    def submit_query(self, query_id: str) -> None:
-        self.check_reachable()
-        self.submitted.append(query_id)
-
-
-@dataclass
-class Front:
-    """The handlers over fakes and a real directory."""
-
-    stores: Stores
-    accountant: Any = field(default_factory=Accountant)
-    engine: Any = field(default_factory=Engine)
-    queue: Any = field(default_factory=Queue)
-    time: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.marks = MarkRaiser(self.stores.marks, self.accountant, lambda: self.time)
-        self.acceptance = Acceptance(self.queue, self.stores.releases, self.marks, lambda: self.time)
-        reader = ReleaseReader(self.accountant, self.stores.releases, self.marks, self.engine)
-        bases, records = BaseFinder(self.accountant, self.engine), QuotedRecords(self.accountant)
-        self.handlers = ExecutorHandlers(self.engine, self.acceptance, self.queue, reader, self.marks, bases, records)
-
-    async def read(self, start_row: int = 0, terminal: LedgerHead | None = None) -> list[contract.ReadReleaseResponse]:
-        request = contract.ReadReleaseRequest(query_id=QUERY, start_row=start_row, terminal=terminal)
-        context: Any = None
-        return [each async for each in self.handlers.ReadRelease(request, context)]
-
-    def commit(self, rows: int = 3, **changes: Any) -> bytes:
-        """Seal a release and let the ledger say that it was committed."""
-        sealed = seal(pa.table({"draw_0": pa.array(range(rows), pa.int64())}), HASH)
-        self.stores.releases.put_if_absent(QUERY, ATTEMPT, sealed)
-        present = Reservation(
-            state=Reservation.STATE_COMMITTED,
-            attempt=ATTEMPT,
-            release_query_id=QUERY,
-            release_digest=digest_of(sealed),
-            terminal_sequence=7,
-            data_versions=[DataVersion(dataset="datasets/penguins", version=3)],
-        )
-        present.claim.query_id = QUERY
-        present.claim.population = POPULATION
-        present.claim.task.confidence = 0.95
-        present.receipt.statement.entry_hash = HASH
-        present.MergeFrom(Reservation(**changes))
-        self.accountant.present = present
-        return sealed
+from tests.unit.front_scene import ATTEMPT, HASH, POPULATION, PROGRAM, QUERY, Engine, Front, _refused
 
 
 @pytest.fixture
 def front(tmp_path: Path) -> Front:
     return Front(open_stores(str(tmp_path), cache=tmp_path / "cache", credentials=None, credentials_name=""))
-
-
-async def _refused(call: Callable[[], Any]) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        await call()
-    return caught.value
 
 
 async def test_a_release_is_read_and_its_position_marked(front: Front) -> None:
@@ -580,20 +415,41 @@ async def test_a_derived_answer_is_proved_again_when_it_is_read(front: Front, re
         assert (await _refused(front.read)).reason == "RELEASE_TAMPERED"
 
 
-async def test_the_first_wider_question_of_todays_compiler_is_found(front: Front) -> None:
+async def test_a_wider_question_of_todays_compiler_is_found(front: Front) -> None:
     front.accountant.others = {
         OTHERS[0]: drawn_by(OTHERS[0], 0.9, statement="other"),
         OTHERS[1]: drawn_by(OTHERS[1], 0.9, digest=bytes(32), statement="wide"),  # scales may have been others then
         OTHERS[2]: drawn_by(OTHERS[2], 0.9, statement="wide"),
     }
-    front.engine.wider = ("wide",)
+    front.engine.wider = {"wide": 1.0}
     context: Any = None
     found = await front.handlers.FindBase(contract.FindBaseRequest(base_query_ids=OTHERS), context)
     assert found.base_query_id == OTHERS[2]
     assert [each.alias for each in found.measures] == ["n"]
-    front.engine.wider = ()
+    front.engine.wider = {}
     found = await front.handlers.FindBase(contract.FindBaseRequest(base_query_ids=OTHERS), context)
     assert found == contract.FindBaseResponse()
+
+
+@pytest.mark.parametrize(
+    ("looseness", "free", "best"),
+    [
+        ((0.9, 0.1, 0.5), 3, 1),
+        ((0.9, 0.1, 0.5), 1, 0),  # what is free goes before what is more exact
+        ((0.9, 0.5, 0.1), 2, 1),
+        ((0.9, 0.1, 0.5), 0, 1),
+        ((0.5, 0.2, 0.2), 3, 1),  # of equals, the first
+        ((None, 0.3, 0.2), 1, 2),  # the free one does not answer
+    ],
+)
+async def test_the_most_exact_base_answers(
+    front: Front, looseness: tuple[float | None, ...], free: int, best: int
+) -> None:
+    front.accountant.others = {name: drawn_by(name, 0.9, statement=name) for name in OTHERS}
+    front.engine.wider = {name: loose for name, loose in zip(OTHERS, looseness, strict=True) if loose is not None}
+    request = contract.FindBaseRequest(base_query_ids=OTHERS, free_base_count=free)
+    context: Any = None
+    assert (await front.handlers.FindBase(request, context)).base_query_id == OTHERS[best]
 
 
 async def test_a_quote_says_of_which_family_it_is(front: Front) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from sfumato_executor.plan.family import family_digest
-from sfumato_executor.plan.narrowing import can_be_base, can_be_derived, derivation, is_as_exact
+from sfumato_executor.plan.narrowing import can_be_base, can_be_derived, derivation, is_as_exact, looseness
 from tests.properties.narrowing_scene import compiled, epsilon, rho, with_delta
 
 BY_WARD = "SELECT ward, COUNT(*) AS n, SUM(days) AS total, AVG(mass) AS mass FROM d GROUP BY ward"
@@ -130,6 +130,21 @@ def test_only_what_is_as_exact_answers() -> None:
     how = derivation(same, several)
     assert how is not None
     assert not is_as_exact(same, several, how, 0.95)  # two noisy numbers add up
+
+
+def test_the_measure_that_is_loosest_says_how_exact_a_base_is() -> None:
+    narrow = compiled("SELECT COUNT(*) AS n, AVG(days) AS m FROM d WHERE ward = 'east'", payment=rho(10**9))
+
+    def loose(measures: str, picos: int) -> float:
+        base = compiled(f"SELECT ward, {measures} FROM d GROUP BY ward", payment=rho(picos))
+        how = derivation(base, narrow)
+        assert how is not None
+        return looseness(base, narrow, how, 0.95)
+
+    both = "COUNT(*) AS n, AVG(days) AS m"
+    assert 0 < loose(both, 10**12) < loose(both, 10**11) < loose(both, 10**10) <= 1
+    assert loose(both, 10**8) > 1
+    assert loose(both, 10**11) < loose(f"{both}, SUM(mass) AS t", 10**11)  # the same ρ for more
 
 
 def test_noise_of_either_family_is_compared_at_the_confidence_asked() -> None:

@@ -8,7 +8,7 @@ from sfumato._core.amounts import PICO, REPORT_DELTA
 from sfumato._core.numbers import money, sig
 from sfumato._core.tables import Table, bar, escape, html_bar
 from sfumato.charges import Charge, beside, scope_name, short
-from sfumato.v1 import budget_service_pb2
+from sfumato.v1 import budget_service_pb2, charge_pb2
 
 _NOTHING: Final = Charge(0, 0, 0)
 
@@ -21,13 +21,22 @@ class Window:
     """In the stretch that runs now, with what was lent from the scope."""
     end: str
     """When the next one starts, ISO 8601, UTC."""
+    limit: Charge | None = None
+    """As the limit for life is told; None: it is a lender's, who alone sees it."""
 
     @classmethod
     def of(cls, proto: budget_service_pb2.Budget) -> "Window | None":
         """Return that of a budget from the wire; None: it has none."""
         if not proto.HasField("window_end_time"):
             return None
-        return cls(Charge.of(proto.window_spent), proto.window_end_time.ToJsonString())
+        own = proto.grant.HasField("window") and not proto.grant.parent
+        limit = _as_charge(proto.grant.window.limit, proto.limit) if own else None
+        return cls(Charge.of(proto.window_spent), proto.window_end_time.ToJsonString(), limit)
+
+    @property
+    def remaining(self) -> Charge | None:
+        """What the limit of this stretch leaves, whatever is left for life; None: it is not known."""
+        return None if self.limit is None else _less(self.limit, self.spent)
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,11 @@ class Budget:
             proto.grant.name,
             lender_of(proto.grant.parent),
         )
+
+    @property
+    def remaining_for_life(self) -> Charge:
+        """What the limit for life leaves beside what is spent and lent, whatever the window says."""
+        return _less(_less(self.limit, self.spent), self.delegated)
 
     @property
     def name(self) -> str:
@@ -156,8 +170,37 @@ def _remark(budget: Budget) -> str:
     if not budget.delegated.is_zero:
         said.append(f"{budget.delegated} is lent")
     if budget.window is not None:
-        said.append(f"{budget.window.spent} in the window until {budget.window.end[:16].replace('T', ' ')}")
+        said.extend(_window_remark(budget, budget.window))
     return ", ".join(said)
+
+
+def _window_remark(budget: Budget, window: Window) -> Iterator[str]:
+    until = f"in the window until {window.end[:16].replace('T', ' ')}"
+    if window.limit is None or window.remaining is None:
+        yield f"{window.spent} {until}"
+        return
+    spent, limit = beside(window.spent, window.limit), beside(window.limit, window.limit)
+    kind = "" if limit.startswith("ε") else "ρ "
+    yield f"{kind}{spent} of {limit} {until}: {beside(window.remaining, window.limit)} left"
+    yield f"{beside(budget.remaining_for_life, budget.limit)} left for life"
+
+
+def _as_charge(limit: charge_pb2.LossLimit, life: charge_pb2.Charge) -> Charge:
+    """Return a window's limit as that for life is told: ρ where ρ is counted, the largest that an (ε, δ) allows."""
+    if limit.HasField("rho"):
+        return Charge(limit.rho.rho_picos, None, limit.rho.delta_attos)
+    epsilon, delta, share = limit.epsilon.epsilon_picos, limit.epsilon.delta_attos, limit.threshold_delta_attos
+    if not life.rho_picos or not delta:
+        return Charge(0, epsilon, delta)
+    from sfumato.conversion import largest_rho_picos
+
+    return Charge(largest_rho_picos(epsilon, delta - share), None, share)
+
+
+def _less(whole: Charge, part: Charge) -> Charge:
+    """Return what a part leaves of a whole; never below 0."""
+    epsilon = None if whole.epsilon_picos is None else max(0, whole.epsilon_picos - (part.epsilon_picos or 0))
+    return Charge(max(0, whole.rho_picos - part.rho_picos), epsilon, max(0, whole.delta_attos - part.delta_attos))
 
 
 def counts_epsilon(budget: Budget) -> bool:

@@ -19,11 +19,13 @@ T = TypeVar("T")
 def lend(session: "Session", user: str, limit: charge_pb2.LossLimit, population: str, request_id: str | None) -> Budget:
     """Lend from the caller's only scope; see Mesh.delegate."""
     me = short(session.caller().user.name)
+    mine = [each.scope for each in session.budgets() if _is_mine(each, me, population)]
     scope = _only(
-        [each.scope for each in session.budgets() if _is_mine(each, me, population)],
+        mine,
         "population",
         "you have no budget of your own to lend",
         "you have several budgets",
+        [short(each.population) for each in mine],
     )
     request = budget_service_pb2.DelegateBudgetRequest(
         scope=scope, user=_user(user), limit=limit, request_id=request_id or str(uuid.uuid4())
@@ -34,16 +36,20 @@ def lend(session: "Session", user: str, limit: charge_pb2.LossLimit, population:
 def take_back(session: "Session", user: str, population: str, request_id: str | None) -> Charge:
     """Take back from a user; see Mesh.reclaim."""
     me, them = short(session.caller().user.name), short(_user(user))
-    lent = [Budget.of(each) for each in session.budgets()]
+    lent = [
+        each
+        for each in map(Budget.of, session.budgets())
+        if each.lender == me
+        and each.analyst == them
+        and short(population) in ("", each.population)
+        and (request_id or not each.limit.is_zero)  # an act of before is answered again, although it left nothing
+    ]
     grant = _only(
-        [
-            each.grant
-            for each in lent
-            if each.lender == me and each.analyst == them and short(population) in ("", each.population)
-        ],
+        [each.grant for each in lent],
         "user",
-        f"nothing was lent to {them}",
-        f"something was lent to {them} in several populations",
+        f"nothing is lent to {them} now",
+        f"something is lent to {them} in several populations",
+        [each.population for each in lent],
     )
     request = budget_service_pb2.ReclaimBudgetRequest(grant=grant, request_id=request_id or str(uuid.uuid4()))
     return Charge.of(session.reclaim(request).reclaimed)
@@ -60,7 +66,12 @@ def _is_mine(budget: budget_service_pb2.Budget, me: str, population: str) -> boo
     return own and short(population) in ("", short(budget.scope.population))
 
 
-def _only(found: Sequence[T], field: str, none: str, several: str) -> T:
-    if len(found) != 1:
-        raise refused(field, several if found else none, "name the population" if found else "mesh.budget() lists them")
-    return found[0]
+def _only(found: Sequence[T], field: str, none: str, several: str, populations: Sequence[str]) -> T:
+    if not found:
+        raise refused(field, none, "mesh.budget(), or `sfumato budget`, lists what there is")
+    if len(found) == 1:
+        return found[0]
+    names = sorted(set(populations))
+    if len(names) == 1:
+        raise refused(field, several, f"those in {names[0]} bind each other: a custodian can share them out")
+    raise refused(field, several, f'population="{names[0]}", or --population {names[0]}; there are {", ".join(names)}')

@@ -1,12 +1,13 @@
 """Questions: built step by step, priced by `quote`, rehearsed by `dummy`, paid by `run`."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from sfumato._core import amounts, nodes, plans
 from sfumato._core.amounts import Amount, refused
 from sfumato._core.literals import literal
 from sfumato._core.wording import expression_text, measure_text
+from sfumato.errors import InvalidRequest
 from sfumato.expressions import Expression, column_of, to_expression
 from sfumato.measures import Measure
 from sfumato.v1 import expression_pb2, plan_pb2, query_service_pb2, question_pb2, relation_pb2
@@ -29,7 +30,29 @@ class Asker(Protocol):
         """Return an answer on made-up rows."""
 
 
-class Rows:
+class Unmeasured:
+    """Rows before anything is measured: what a question can do says here what is missing."""
+
+    def quote(self, *_: object, **__: object) -> NoReturn:
+        """Refuse: only what is measured has a price."""
+        raise _nothing_measured("quote")
+
+    def run(self, *_: object, **__: object) -> NoReturn:
+        """Refuse: only what is measured has an answer."""
+        raise _nothing_measured("run")
+
+    def dummy(self, *_: object, **__: object) -> NoReturn:
+        """Refuse: only what is measured has an answer."""
+        raise _nothing_measured("dummy")
+
+
+def _nothing_measured(asked: str) -> InvalidRequest:
+    return refused(
+        asked, "nothing is measured yet", f"call .agg(n=sf.count()) first: ….agg(n=sf.count()).{asked}(rho=…)"
+    )
+
+
+class Rows(Unmeasured):
     """Rows of a dataset, perhaps filtered and with more columns. Never changes: each step returns another one."""
 
     def __init__(
@@ -111,7 +134,7 @@ class Rows:
         return plans.relation_text(self._relation)
 
 
-class Groups:
+class Groups(Unmeasured):
     """Rows in groups, to be measured."""
 
     def __init__(self, rows: Rows, group_by: plan_pb2.GroupBy) -> None:
@@ -275,6 +298,11 @@ def sql_form(
     Raises:
         InvalidRequest: empty, above 64 KiB, or a parameter that is no constant.
     """
+    for name, value in parameters.items():
+        if isinstance(value, Mapping):
+            one = next(((key, each) for key, each in value.items() if isinstance(key, str)), ("w", "north"))
+            shown = f'"{one[1]}"' if isinstance(one[1], str) else repr(one[1])
+            raise refused(name, "a mapping is no value; values are given by name", f"{one[0]}={shown}, for :{one[0]}")
     sql = question_pb2.SqlQuery(
         statement=plans.statement(statement),
         dataset=dataset,

@@ -111,8 +111,21 @@ class Quote:
             unpaid = any(not each.charge.is_zero for each in self.scopes)
             remarks.append("some scopes have not paid for that answer, and pay it now" if unpaid else "it is free")
         if not self.affordable:
-            remarks.append("not affordable: it would be refused")
+            remarks.append(f"not affordable: {self._why_not()}")
         return remarks
+
+    def _why_not(self) -> str:
+        """Return what stands in the way, as far as the scopes tell.
+
+        Where each of them can pay, and one names the caller, only the policy is left, or a freeze without a grant.
+        """
+        granted = any(not (each.dataset or each.project or each.analyst) for each in self.scopes)
+        named = any(each.project or each.analyst for each in self.scopes)
+        if not (granted and named):
+            return "no budget is granted that would pay it"
+        if all(each.affordable for each in self.scopes):
+            return "above what the dataset's policy allows one question, or stopped by a freeze"
+        return "it would be refused"
 
     def __repr__(self) -> str:
         price = f"price {self.charge.described()}"

@@ -1,4 +1,4 @@
-"""Which of some answered queries answers a narrower question."""
+"""Which of some answered queries answers a narrower question most exactly."""
 
 import asyncio
 from collections import OrderedDict
@@ -7,7 +7,7 @@ from typing import Final
 
 from sfumato.v1.quote_pb2 import MeasureAccuracy
 from sfumato_executor.accountant import FrontAccountant
-from sfumato_executor.engine import FrontEngine
+from sfumato_executor.engine import DerivedMeasures, FrontEngine
 from sfumato_mesh.refusal import Refusal
 from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 from sfumato_mesh.v1.reservation_pb2 import Claim
@@ -26,29 +26,47 @@ class BaseFinder:
         self._claims: OrderedDict[str, Claim] = OrderedDict()
 
     async def find(
-        self, asked: Task, record: DatasetRecord, candidates: Sequence[str], group_sizes: Sequence[int]
+        self,
+        asked: Task,
+        record: DatasetRecord,
+        candidates: Sequence[str],
+        group_sizes: Sequence[int],
+        *,
+        free_count: int = 0,
     ) -> tuple[str, Sequence[MeasureAccuracy]]:
-        """Return the first query whose release answers a task, and how exactly; "" if none does.
+        """Return the query whose release answers a task most exactly, and how exactly; "" if none does.
+
+        Args:
+            asked: the task.
+            record: the dataset that it reads.
+            candidates: UUIDs of answered queries; of two that are as exact, the first answers.
+            group_sizes: where errors that depend on the size are told; empty: the policy's.
+            free_count: how many of the candidates, the first ones, cost the caller nothing: they go before the others.
 
         Raises:
             Refusal: the task cannot be asked.
         """
         claims = await asyncio.gather(*(self._claim(query_id) for query_id in candidates))
-        known = [claim for claim in claims if claim is not None]
-        return await asyncio.to_thread(self._first, known, asked, record, group_sizes)
-
-    def _first(
-        self, claims: Sequence[Claim], asked: Task, record: DatasetRecord, group_sizes: Sequence[int]
-    ) -> tuple[str, Sequence[MeasureAccuracy]]:
-        for claim in claims:
-            measures = self._measures(claim, asked, record, group_sizes)
-            if measures is not None:
-                return claim.query_id, measures
+        for part in (claims[:free_count], claims[free_count:]):
+            known = [claim for claim in part if claim is not None]
+            found = await asyncio.to_thread(self._tightest, known, asked, record, group_sizes) if known else None
+            if found is not None:
+                return found
         return "", ()
 
-    def _measures(
+    def _tightest(
+        self, claims: Sequence[Claim], asked: Task, record: DatasetRecord, group_sizes: Sequence[int]
+    ) -> tuple[str, Sequence[MeasureAccuracy]] | None:
+        found = [(claim.query_id, self._derived(claim, asked, record, group_sizes)) for claim in claims]
+        answering = [(query_id, derived) for query_id, derived in found if derived is not None]
+        if not answering:
+            return None
+        query_id, derived = min(answering, key=lambda each: each[1].looseness)  # of equals, the first
+        return query_id, derived.measures
+
+    def _derived(
         self, claim: Claim, asked: Task, record: DatasetRecord, group_sizes: Sequence[int]
-    ) -> Sequence[MeasureAccuracy] | None:
+    ) -> DerivedMeasures | None:
         """Return what the answer would be worth; None where it is none, or drawn by a compiler of another day.
 
         Under another compiler the same question may have other scales: how exact the release is, only the release says.

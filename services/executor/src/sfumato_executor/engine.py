@@ -29,6 +29,16 @@ class Family:
     """Whether the release of a wider question may answer it."""
 
 
+@dataclass(frozen=True)
+class DerivedMeasures:
+    """What an answer from the release of a wider question is worth."""
+
+    measures: Sequence[MeasureAccuracy]
+    """Mechanisms and intervals, in the order of the question."""
+    looseness: float
+    """Largest ratio of a half-width to the one that the question would pay for; 0 to 1."""
+
+
 class UnreadableReleaseError(Exception):
     """A release does not hold what a question asks."""
 
@@ -82,8 +92,8 @@ class FrontEngine(Pricing, Protocol):
 
     def derived_measures(
         self, drawn: Task, asked: Task, record: DatasetRecord, group_sizes: Sequence[int]
-    ) -> Sequence[MeasureAccuracy] | None:
-        """Return mechanisms and intervals of a task if the release of another answers it as exactly; None: it does not.
+    ) -> DerivedMeasures | None:
+        """Return how exactly the release of another task answers one; None: less exactly than it asks, or not at all.
 
         Raises:
             Refusal: one of them cannot be asked.

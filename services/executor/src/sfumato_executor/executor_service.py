@@ -99,6 +99,7 @@ class ExecutorHandlers(ExecutorServiceServicer):
             await self._records.whole(request.record),
             request.base_query_ids,
             tuple(request.group_sizes),
+            free_count=request.free_base_count,
         )
         return contract.FindBaseResponse(base_query_id=query_id, measures=measures)
 

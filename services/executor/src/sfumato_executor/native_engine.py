@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from sfumato.v1.dataset_pb2 import Dataset
 from sfumato.v1.quote_pb2 import MeasureAccuracy, Quote
-from sfumato_executor.engine import Family, UnreadableReleaseError
+from sfumato_executor.engine import DerivedMeasures, Family, UnreadableReleaseError
 from sfumato_executor.plan.program import Program
 from sfumato_executor.preparation_worker import NotPublishableError
 from sfumato_executor.releases.sealing import Unsealed
@@ -106,21 +106,23 @@ class NativeEngine:
 
     def derived_measures(
         self, drawn: Task, asked: Task, record: DatasetRecord, group_sizes: Sequence[int]
-    ) -> Sequence[MeasureAccuracy] | None:
-        """Return mechanisms and intervals of a task if the release of another answers it as exactly; None: it does not.
+    ) -> DerivedMeasures | None:
+        """Return how exactly the release of another task answers one; None: less exactly than it asks, or not at all.
 
         Raises:
             Refusal: one of them cannot be asked.
         """
         from sfumato_executor.engines.native.deriving import derived_accuracies
-        from sfumato_executor.plan.narrowing import derivation, is_as_exact
+        from sfumato_executor.plan.narrowing import derivation, looseness
         from sfumato_executor.plan.quoting import told_sizes
 
         base, narrow = self.price(drawn, record), self.price(asked, record)
         how = derivation(base, narrow)
-        if how is None or not is_as_exact(base, narrow, how, asked.confidence):
+        loose = None if how is None else looseness(base, narrow, how, asked.confidence)
+        if how is None or loose is None or loose > 1.0:
             return None
-        return derived_accuracies(base, narrow, how, asked.confidence, told_sizes(group_sizes, record))
+        sizes = told_sizes(group_sizes, record)
+        return DerivedMeasures(derived_accuracies(base, narrow, how, asked.confidence, sizes), loose)
 
     def reread(self, sealed: Unsealed, drawn: Task, asked: Task, record: DatasetRecord) -> pa.Table:
         """Return the answer to a task from the release of an equal one, whichever compiler drew it.

@@ -14,6 +14,7 @@ from sfumato_gateway.refusals import dataset_not_published
 from sfumato_gateway.upstream import CALL_SECONDS, DatasetVersionChanged, asking
 from sfumato_mesh.refusal import Refusal
 from sfumato_mesh.refusals import service_unavailable
+from sfumato_mesh.v1.accountant_service_pb2 import PreviewQueryResponse, ReserveQueryResponse
 from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord, GetDatasetRecordRequest
 from sfumato_mesh.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from sfumato_mesh.v1.executor_service_pb2 import FindBaseRequest, QuoteRequest
@@ -142,13 +143,19 @@ class Pricing:
         family = Family(response.family_digest, response.derivable, response.base)
         return Priced(task, response.quote, tuple(response.datasets), record, family)
 
-    async def find_base(self, priced: Priced, candidates: Sequence[str], group_sizes: Sequence[int] = ()) -> Base:
-        """Return which of some answered queries answers a question, if it is a narrower one.
+    async def find_base(
+        self, priced: Priced, told: PreviewQueryResponse | ReserveQueryResponse, group_sizes: Sequence[int] = ()
+    ) -> Base:
+        """Return which of the queries that the accountant told answers a question, if it is a narrower one.
 
         An executor that cannot say now costs noise, not the answer.
         """
         request = FindBaseRequest(
-            task=priced.task, record=priced.record, base_query_ids=candidates, group_sizes=group_sizes
+            task=priced.task,
+            record=priced.record,
+            base_query_ids=told.base_query_ids,
+            free_base_count=told.free_base_count,
+            group_sizes=group_sizes,
         )
         try:
             with asking("executor"):

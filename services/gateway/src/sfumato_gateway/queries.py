@@ -76,7 +76,7 @@ class QueryHandlers(QueryServiceServicer):
         preview = await self._previewed(request)
         quote = priced.quote
         if preview.base_query_ids:
-            base = await self._pricing.find_base(priced, preview.base_query_ids, asked.group_sizes)
+            base = await self._pricing.find_base(priced, preview, asked.group_sizes)
             if base.query_id:
                 request.base_query_id = base.query_id
                 preview = await self._previewed(request)
@@ -139,7 +139,7 @@ class QueryHandlers(QueryServiceServicer):
         with asking("accountant"):
             response = await self._accountant.ReserveQuery(reserve, timeout=CALL_SECONDS)
         if response.base_query_ids:
-            base = await self._pricing.find_base(priced, response.base_query_ids)
+            base = await self._pricing.find_base(priced, response)
             reserve.bases_checked = True
             reserve.base_query_id = base.query_id
             reserve.derived_measures.extend(base.measures)

@@ -10,6 +10,8 @@ from sfumato._core.tables import Table, clean
 SHOWN_ROWS: Final = 20
 _SHOWN_ITEMS: Final = 8
 _EQUAL_WITHIN: Final = 1e-6
+_CENTRED_WITHIN: Final = 0.01
+"""Part of the half width by which a value may be off the middle of its interval."""
 
 
 def answer_table(columns: Mapping[str, Sequence[Any]], units: Mapping[str, str], *, rows: int = SHOWN_ROWS) -> Table:
@@ -45,7 +47,8 @@ def _measure_cells(
 ) -> tuple[str, list[str]]:
     halves = [_half_width(low, high) for low, high in zip(lower, upper, strict=True)]
     known = [each for each in halves if each is not None]
-    if known and len(known) == len(halves) and max(known) - min(known) <= _EQUAL_WITHIN * max(known):
+    even = all(_is_centred(*each) for each in zip(values, lower, upper, halves, strict=True))
+    if even and known and len(known) == len(halves) and max(known) - min(known) <= _EQUAL_WITHIN * max(known):
         cells = [measured_text(value, half) for value, half in zip(values, halves, strict=True)]
         return f"{name} ± {sig(known[0])}", cells
     return name, [_cell(*each) for each in zip(values, lower, upper, halves, strict=True)]
@@ -67,9 +70,22 @@ def _cell(value: Any, lower: Any, upper: Any, half: float | None) -> str:
         if value is None or lower is None or upper is None or isinstance(value, list):
             return value_text(value)
         return f"{value_text(value)} ({value_text(lower)} to {value_text(upper)})"
-    if not isinstance(value, list) and abs((lower + upper) / 2 - value) > 0.01 * half:  # one side met a bound
-        return f"{significant(value, half)} ({significant(lower, half)} to {significant(upper, half)})"
+    if not _is_centred(value, lower, upper, half):
+        if isinstance(value, list):
+            ends = list(zip(value, lower, upper, strict=False))
+            more = f" … {len(value)} bins" if len(value) > _SHOWN_ITEMS else ""
+            return " ".join(_cell(*each, half) for each in ends[:_SHOWN_ITEMS]) + more
+        return f"{measured_text(value, half)} ({measured_text(lower, half)} to {measured_text(upper, half)})"
     return f"{measured_text(value, half)} ± {sig(half)}"
+
+
+def _is_centred(value: Any, lower: Any, upper: Any, half: float | None) -> bool:
+    """Return whether "± half" tells the interval: it does not where one end met a bound."""
+    if isinstance(value, list) and isinstance(lower, list) and isinstance(upper, list):
+        return all(_is_centred(*each, half) for each in zip(value, lower, upper, strict=False))
+    if half is None or not (_is_number(value) and _is_number(lower) and _is_number(upper)):
+        return True
+    return bool(abs((lower + upper) / 2 - value) <= _CENTRED_WITHIN * half)
 
 
 def measured_text(value: Any, half: float | None) -> str:

@@ -11,7 +11,7 @@ from sfumato._core.numbers import money
 from sfumato.admin.codecs import Length
 from sfumato.admin.documents import Document, flatten, to_plain
 from sfumato.budgets import lender_of
-from sfumato.errors import RefusedError
+from sfumato.errors import InvalidRequest, RefusedError
 from sfumato.v1 import budget_admin_service_pb2, charge_pb2, grant_pb2
 
 UNCHANGED, CREATED, CHANGED, UNCHECKED = "unchanged", "created", "changed", "not checked"
@@ -61,6 +61,8 @@ def apply(records: Records, documents: Sequence[Document], *, dry_run: bool) -> 
             change = _grant(records, each, dry_run) if each.kind == "Grant" else _record(records, each, dry_run)
         except RefusedError as refusal:
             if not (dry_run and missing):
+                if isinstance(refusal, InvalidRequest):  # its fields are those of a request, not of a file
+                    refusal.message = f"{each.place}: {each.title}: {refusal.message}"
                 raise
             change = Change(each, UNCHECKED, (f"it may need what is not there yet: {refusal.message}",))
         missing = missing or change.outcome == CREATED

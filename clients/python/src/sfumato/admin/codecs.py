@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+import yaml
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -17,6 +18,7 @@ from sfumato._core import nodes
 from sfumato.errors import FieldProblem, InvalidRequest
 
 _SECONDS: Final = {"w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
+_LONGEST_SHOWN: Final = 80
 
 
 class Codec(Protocol):
@@ -36,6 +38,15 @@ def wrong(path: str, description: str, hint: str = "") -> InvalidRequest:
     )
 
 
+def shown(value: Any) -> str:
+    """Return a value of a file as the file writes it, cut where it is long."""
+    if isinstance(value, str):
+        text = repr(value)
+    else:
+        text = yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("\n...\n").strip()
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
 def under(path: str, key: str) -> str:
     """Return the path of a key inside another."""
     return f"{path}.{key}" if path else key
@@ -48,7 +59,7 @@ class Text:
     def load(self, value: Any, path: str) -> str:
         """Return the text."""
         if not isinstance(value, str):
-            raise wrong(path, f"{value!r} is no text", "put it in quotes")
+            raise wrong(path, f"{shown(value)} is no text", "put it in quotes")
         return value
 
     def dump(self, value: str) -> str:
@@ -65,7 +76,7 @@ class Whole:
     def load(self, value: Any, path: str) -> int:
         """Return the number."""
         if isinstance(value, bool) or not isinstance(value, int) or not self.least <= value < 2**63:
-            raise wrong(path, f"{value!r} is no whole number from {self.least}")
+            raise wrong(path, f"{shown(value)} is no whole number from {self.least}")
         return value
 
     def dump(self, value: int) -> int:
@@ -80,13 +91,13 @@ class Real:
     def load(self, value: Any, path: str) -> float:
         """Return the number; YAML reads 1e-6 as text, which is taken too."""
         if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise wrong(path, f"{value!r} is no number")
+            raise wrong(path, f"{shown(value)} is no number")
         try:
             number = float(value)
         except (ValueError, OverflowError):
-            raise wrong(path, f"{value!r} is no number") from None
+            raise wrong(path, f"{shown(value)} is no number") from None
         if not math.isfinite(number):
-            raise wrong(path, f"{value!r} is not finite")
+            raise wrong(path, f"{shown(value)} is not finite")
         return number
 
     def dump(self, value: float) -> float | int:
@@ -101,7 +112,7 @@ class Flag:
     def load(self, value: Any, path: str) -> bool:
         """Return it."""
         if not isinstance(value, bool):
-            raise wrong(path, f"{value!r} is neither true nor false")
+            raise wrong(path, f"{shown(value)} is neither true nor false")
         return value
 
     def dump(self, value: bool) -> bool:
@@ -136,8 +147,10 @@ class Choice:
 
     def load(self, value: Any, path: str) -> int:
         """Return the number."""
-        if value not in self.numbers:
-            raise wrong(path, f"{value!r} is none of {', '.join(self.numbers)}", nearest(str(value), self.numbers))
+        if not isinstance(value, str) or value not in self.numbers:
+            raise wrong(
+                path, f"{shown(value)} is not one of: {', '.join(self.numbers)}", nearest(str(value), self.numbers)
+            )
         return self.numbers[value]
 
     def dump(self, value: int) -> str:
@@ -154,7 +167,7 @@ class Many:
     def load(self, value: Any, path: str) -> list[Any]:
         """Return the items."""
         if not isinstance(value, list):
-            raise wrong(path, f"{value!r} is no list", f"[{value}]")
+            raise wrong(path, f"{shown(value)} is no list", f"[{value}]")
         return [self.item.load(each, f"{path}[{i}]") for i, each in enumerate(value)]
 
     def dump(self, value: Sequence[Any]) -> list[Any]:
@@ -172,9 +185,9 @@ class Day:
             try:
                 value = datetime.date.fromisoformat(value)
             except ValueError:
-                raise wrong(path, f"{value!r} is no day", "2013-01-31") from None
+                raise wrong(path, f"{shown(value)} is no day", "2013-01-31") from None
         if not isinstance(value, datetime.date) or isinstance(value, datetime.datetime):
-            raise wrong(path, f"{value!r} is no day", "2013-01-31")
+            raise wrong(path, f"{shown(value)} is no day", "2013-01-31")
         return Date(year=value.year, month=value.month, day=value.day)
 
     def dump(self, value: Date) -> datetime.date:
@@ -184,7 +197,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Instant:
-    """An instant; UTC where no zone is written."""
+    """An instant; UTC where no zone is written, midnight where only a day is."""
 
     def load(self, value: Any, path: str) -> Timestamp:
         """Return the instant."""
@@ -192,9 +205,11 @@ class Instant:
             try:
                 value = datetime.datetime.fromisoformat(value)
             except ValueError:
-                raise wrong(path, f"{value!r} is no instant", "2013-01-31T12:00:00Z") from None
+                raise wrong(path, f"{shown(value)} is no instant", "2013-01-31T12:00:00Z") from None
+        if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+            value = datetime.datetime.combine(value, datetime.time())
         if not isinstance(value, datetime.datetime):
-            raise wrong(path, f"{value!r} is no instant", "2013-01-31T12:00:00Z")
+            raise wrong(path, f"{shown(value)} is no instant", "2013-01-31T12:00:00Z")
         aware = value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
         result = Timestamp()
         result.FromDatetime(aware.astimezone(datetime.UTC))
@@ -213,7 +228,7 @@ class Length:
         """Return the length."""
         found = re.fullmatch(r"([0-9]{1,9})\s*([wdhms])", value) if isinstance(value, str) else None
         if found is None or not int(found[1]):
-            raise wrong(path, f"{value!r} is no length of time", "30d")
+            raise wrong(path, f"{shown(value)} is no length of time", "30d")
         return Duration(seconds=int(found[1]) * _SECONDS[found[2]])
 
     def dump(self, value: Duration) -> str:
@@ -228,6 +243,8 @@ class Key:
 
     field: str
     codec: Codec
+    hint: str = ""
+    """What would pass, where it is needed and missing."""
 
 
 MessageT = TypeVar("MessageT", bound=Message)
@@ -246,8 +263,8 @@ class Shape(Generic[MessageT]):
         mapping = as_mapping(value, path)
         check_keys(mapping, self.keys, path)
         for key in self.needed:
-            if key not in mapping:
-                raise wrong(under(path, key), "it is needed")
+            if mapping.get(key) is None:
+                raise wrong(under(path, key), "it is needed", self.keys[key].hint)
         message = self.message()
         for key, each in mapping.items():
             entry = self.keys[key]
@@ -257,17 +274,17 @@ class Shape(Generic[MessageT]):
 
     def dump(self, value: MessageT) -> dict[str, Any]:
         """Return what differs from the defaults."""
-        shown = {}
+        said = {}
         for key, entry in self.keys.items():
             if is_set(value, entry.field):
-                shown[key] = entry.codec.dump(getattr(value, entry.field))
-        return shown
+                said[key] = entry.codec.dump(getattr(value, entry.field))
+        return said
 
 
 def as_mapping(value: Any, path: str) -> Mapping[str, Any]:
     """Return a mapping with text keys."""
     if not isinstance(value, dict):
-        raise wrong(path, f"{value!r} is no mapping", "key: value")
+        raise wrong(path, f"{shown(value)} is no mapping", "key: value")
     for key in value:
         if not isinstance(key, str):
             raise wrong(path, f"the key {key!r} is no text", "put it in quotes")

@@ -21,6 +21,7 @@ from sfumato.admin.codecs import (
     Shape,
     as_mapping,
     check_keys,
+    shown,
     wrong,
 )
 from sfumato.admin.columns import Columns
@@ -36,6 +37,8 @@ from sfumato.v1 import (
     source_pb2,
     user_pb2,
 )
+
+_UNIT_HINT: Final = "unit: row (each row is a person), or unit: {column: patient, max_rows: 100}"
 
 
 def _number(units: int, one: int) -> float | str:
@@ -95,7 +98,11 @@ class Unit:
 
     def load(self, value: Any, path: str) -> dataset_pb2.PrivacyUnit:
         """Return the privacy unit."""
-        return dataset_pb2.PrivacyUnit() if value == "row" else self.shape.load(value, path)
+        if value == "row":
+            return dataset_pb2.PrivacyUnit()
+        if not isinstance(value, dict):
+            raise wrong(path, f"{shown(value)} is no privacy unit", _UNIT_HINT)
+        return self.shape.load(value, path)
 
     def dump(self, value: dataset_pb2.PrivacyUnit) -> Any:
         """Return it."""
@@ -191,7 +198,7 @@ _UNIT: Final = Unit(
     Shape(
         dataset_pb2.PrivacyUnit,
         {
-            "column": Key("column", TEXT),
+            "column": Key("column", TEXT, _UNIT_HINT),
             "max_groups": Key("max_groups", WHOLE),
             "max_rows_per_group": Key("max_rows_per_group", WHOLE),
             "max_rows": Key("max_rows", WHOLE),
@@ -260,7 +267,11 @@ KINDS: Final[Mapping[str, Codec]] = {
         {
             **_DESCRIBED,
             "accounting": Key("accounting", _enum(population_pb2.Accounting.items(), "ACCOUNTING_")),
-            "unit": Key("unit", _enum(population_pb2.PrivacyUnitKind.items(), "PRIVACY_UNIT_KIND_")),
+            "unit": Key(
+                "unit",
+                _enum(population_pb2.PrivacyUnitKind.items(), "PRIVACY_UNIT_KIND_"),
+                "unit: row, or unit: identifier",
+            ),
             "identifier_space": Key("identifier_space", TEXT),
         },
         needed=("unit",),
@@ -291,7 +302,7 @@ KINDS: Final[Mapping[str, Codec]] = {
                 **_DESCRIBED,
                 "population": Key("population", Reference("populations")),
                 "source": Key("source", SourcePlace()),
-                "unit": Key("privacy_unit", _UNIT),
+                "unit": Key("privacy_unit", _UNIT, _UNIT_HINT),
                 "policy": Key("policy", _POLICY),
                 "custodians": Key("custodians", Many(Reference("users"))),
             },

@@ -16,6 +16,7 @@ from sfumato.cli.exits import WRONG, guarded
 from sfumato.cli.options import AsJson
 from sfumato.errors import SfumatoError
 from sfumato.v1 import ledger_service_pb2 as pb
+from sfumato.v1.ledger_pb2 import LedgerHead
 
 app = typer.Typer(no_args_is_help=True, help="Ledgers: their heads and keys, exports, verification.")
 
@@ -48,6 +49,8 @@ def export(
 ) -> None:
     """Write a whole ledger with its keys and its signed head: what `sfumato verify` reads.
 
+    With -o, position and hash of the head are told on stderr.
+
     Custodians and auditors get every event; analysts their own, and digests of the rest.
     """
     if form not in ("jsonl", "arrow"):
@@ -60,8 +63,19 @@ def export(
             _write(parts, form, sys.stdout.buffer)
             sys.stdout.buffer.flush()
             return
+        ends: list[LedgerHead] = []
         with _replaced(to) as stream:
-            _write(parts, form, stream)
+            _write(_noting(parts, ends), form, stream)
+    for end in ends:  # to keep, and to compare
+        sys.stderr.write(f"position {end.sequence}, {end.entry_hash.hex()}\n")
+
+
+def _noting(parts: Iterator[pb.ExportLedgerResponse], ends: list[LedgerHead]) -> Iterator[pb.ExportLedgerResponse]:
+    """Pass an export on, and note where it ends."""
+    for part in parts:
+        if part.HasField("head"):
+            ends.append(part.head)
+        yield part
 
 
 def _write(parts: Iterator[pb.ExportLedgerResponse], form: str, stream: IO[bytes]) -> None:

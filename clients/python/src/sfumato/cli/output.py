@@ -13,7 +13,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from sfumato.answers import Answer
-from sfumato.budgets import Budget
+from sfumato.budgets import Budget, Window
 from sfumato.charges import Charge, ScopeLine
 from sfumato.datasets import Dataset, DatasetLine
 from sfumato.queries import Query
@@ -155,9 +155,19 @@ def budget(value: Budget) -> dict[str, Any]:
         "frozen": value.frozen,
         "since": value.since or None,
         "delegated": charge(value.delegated),
-        "window": None if value.window is None else {"spent": charge(value.window.spent), "end_time": value.window.end},
+        "remaining_for_life": charge(value.remaining_for_life),
+        "window": None if value.window is None else _window(value.window),
         "grant": value.grant or None,
         "lender": value.lender or None,
+    }
+
+
+def _window(value: Window) -> dict[str, Any]:
+    return {
+        "limit": None if value.limit is None else charge(value.limit),
+        "spent": charge(value.spent),
+        "remaining": None if value.remaining is None else charge(value.remaining),
+        "end_time": value.end,
     }
 
 

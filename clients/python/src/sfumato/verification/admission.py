@@ -55,7 +55,8 @@ def check_not_frozen(books: Books, payer: Payer) -> None:
 
 
 def check_limits(books: Books, paying: Iterable[Scope], charge: Loss, at: int) -> None:
-    """Check that a charge fits in each scope, beside what it has paid and lent, for life and in its lenders' windows.
+    """Check that a charge fits in each scope, beside what it has paid and lent, for life,
+    and in the limits and windows of its lenders.
 
     Raises:
         Broken: "limit" or "window".
@@ -69,6 +70,11 @@ def check_limits(books: Books, paying: Iterable[Scope], charge: Loss, at: int) -
         if not fits(books.accounting, grant.limit, total):
             name = scope.words(books.population)
             raise Broken("limit", f"{name} comes to {words(total)} under a limit of {limit_words(grant.limit)}")
+        for holder in books.lineage(scope)[1:]:  # what was lent fitted; a lender's limit may have been lowered since
+            total = books.spent_with_loans(holder).plus(charge)
+            if not fits(books.accounting, books.grants[holder].limit, total):
+                name, limit = holder.words(books.population), limit_words(books.grants[holder].limit)
+                raise Broken("limit", f"{name} comes with its loans to {words(total)} under a limit of {limit}")
         for holder in books.lineage(scope):
             window = books.grants[holder].window
             if window is None:

@@ -111,8 +111,12 @@ class Books:
         return found
 
     def stopping(self, scope: Scope) -> Scope | None:
-        """Return the frozen scope that stops a scope: itself or one of its lenders; None: there is none."""
-        return next((each for each in self.lineage(scope) if each in self.frozen), None) if self.frozen else None
+        """Return the frozen scope that stops a scope: its named parts are all its own, or a lender's; None: none."""
+        for each in self.lineage(scope) if self.frozen else ():
+            for frozen in sorted(self.frozen):
+                if all(part in ("", own) for part, own in zip(frozen, each, strict=True)):
+                    return frozen
+        return None
 
     def frozen_scope(self, payer: Payer) -> Scope | None:
         """Return a frozen scope that stops a query: one that it counts against, or a lender of one."""
@@ -127,6 +131,14 @@ class Books:
     def spent_in(self, scope: Scope) -> Loss:
         """Return what a scope has paid in its life."""
         return self.spent.get(scope, NOTHING)
+
+    def spent_with_loans(self, scope: Scope) -> Loss:
+        """Return what a scope and all that it lent, directly or by others, have paid in their lives."""
+        total = NOTHING
+        for payer, loss in self.spent.items():
+            if scope in self.lineage(payer):
+                total = total.plus(loss)
+        return total
 
     def spent_in_window(self, scope: Scope, window: Window, at: int) -> Loss:
         """Return what was paid in the stretch that holds an instant, which is now, by a scope and all that it lent."""

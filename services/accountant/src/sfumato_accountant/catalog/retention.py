@@ -58,7 +58,10 @@ def _end(rules: Sequence[Rule], committed_at: datetime) -> datetime | None:
     for rule, following in zip(rules, [*rules[1:], None], strict=True):
         if rule.length is None:
             continue
-        end = max(committed_at + rule.length, rule.since)
+        try:
+            end = max(committed_at + rule.length, rule.since)
+        except OverflowError:  # behind the last year there is: never
+            continue
         if following is None or end < following.since:
             return end
     return None

@@ -25,7 +25,7 @@ from sfumato_accountant.ledger.receipts import measures_body, measures_side
 from sfumato_accountant.ledger.reservations import Reservations
 from sfumato_accountant.ledger.reserving import Reserve, preview_lines
 from sfumato_accountant.ledger.settling import Commit, GiveUp, Outcome, data_versions, reservation_unknown
-from sfumato_accountant.ledger.sharing import answer_of, base_candidates
+from sfumato_accountant.ledger.sharing import Bases, answer_of, base_candidates
 from sfumato_accountant.ledger.succession import population_closed, require_open
 from sfumato_mesh.caller import Caller, current_caller
 from sfumato_mesh.refusal import Refusal
@@ -66,6 +66,7 @@ class AccountantHandlers(accountant_service_pb2_grpc.AccountantServiceServicer):
         answer = answer_of(fold, price, at, request.base_query_id)
         lines = preview_lines(fold, price, at, answer)
         pays = answer is None or bool(answer.unpaid)
+        bases = Bases() if request.base_query_id else base_candidates(fold, price, at)
         stopped = pays and frozen_scope(fold, price.payer) is not None
         return pb.PreviewQueryResponse(
             scopes=lines,
@@ -76,7 +77,8 @@ class AccountantHandlers(accountant_service_pb2_grpc.AccountantServiceServicer):
             release_query_id=answer.release.query_id if answer is not None else "",
             data_versions=data_versions(price.versions),
             derived=answer is not None and answer.derived,
-            base_query_ids=[] if request.base_query_id else base_candidates(fold, price, at),
+            base_query_ids=bases.query_ids,
+            free_base_count=bases.free_count,
         )
 
     async def ReserveQuery(self, request: pb.ReserveQueryRequest, context: Any) -> pb.ReserveQueryResponse:
@@ -91,8 +93,8 @@ class AccountantHandlers(accountant_service_pb2_grpc.AccountantServiceServicer):
         try:
             price = await self._checked(caller, request)
             bases = await self._bases(request, price)
-            if bases:
-                return pb.ReserveQueryResponse(base_query_ids=bases)
+            if bases.query_ids:
+                return pb.ReserveQueryResponse(base_query_ids=bases.query_ids, free_base_count=bases.free_count)
             claim = await self._claims.put(_claim(request, price))
         except Refusal:
             replayed = await self._replay(caller, request)
@@ -177,17 +179,17 @@ class AccountantHandlers(accountant_service_pb2_grpc.AccountantServiceServicer):
             raise price_above_policy(price, forbidding)
         return price
 
-    async def _bases(self, request: pb.ReserveQueryRequest, price: Price) -> list[str]:
+    async def _bases(self, request: pb.ReserveQueryRequest, price: Price) -> Bases:
         """Return queries whose releases may answer, where the executor has not been asked about them yet.
 
         The fold is the one at hand: what other replicas have appended since is missed at worst, and costs noise.
         """
         if request.bases_checked or not price.family_digest or price.fresh:
-            return []
+            return Bases()
         chain = self._chains.chain(price.population)
         fold = chain.fold if chain.fold.head.sequence >= 0 else await chain.refresh()
         if fold.query(request.query.query_id) is not None:
-            return []
+            return Bases()
         return base_candidates(fold, price, self._chains.now(price.population))
 
     async def _reserved(self, chain: Chain, query: PaidQuery) -> pb.ReserveQueryResponse:

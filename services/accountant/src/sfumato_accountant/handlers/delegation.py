@@ -1,5 +1,7 @@
 """DelegateBudget and ReclaimBudget: analysts lend part of what is theirs, and take it back."""
 
+from collections.abc import Iterable
+
 from sfumato.v1 import budget_service_pb2 as pb
 from sfumato.v1 import scope_pb2
 from sfumato.v1.population_pb2 import Population
@@ -12,7 +14,7 @@ from sfumato_accountant.handlers.budget_messages import budget_message, grant_me
 from sfumato_accountant.handlers.catalogue import Catalogue
 from sfumato_accountant.ledger.acts import Acts
 from sfumato_accountant.ledger.chains import Chains
-from sfumato_accountant.ledger.delegating import Lend, Reclaim, amount_of, lendable
+from sfumato_accountant.ledger.delegating import Lend, Reclaim, amount_of, delegation_refused, lendable
 from sfumato_accountant.ledger.fold import Fold
 from sfumato_mesh.caller import Caller
 from sfumato_mesh.refusal import FieldViolation
@@ -42,8 +44,9 @@ class Delegation:
         await self._check(caller, request)
         lender = ScopeKey.from_proto(request.scope)
         borrower = lender._replace(analyst=request.user)
-        act = await self._acts.bind(caller.user, request.request_id, request)
         chain = self._chains.chain(population.name)
+        await self._check_projects(request.user, lender, population.name, (await chain.refresh()).grants)
+        act = await self._acts.bind(caller.user, request.request_id, request)
         member = Lend(population.name, accounting, lender, borrower, request.limit, caller.user, act.salt)
         await chain.decide(member)
         now = self._chains.now(population.name)
@@ -92,6 +95,17 @@ class Delegation:
         if accounting is None:
             raise accounting_mismatch(population.name, population.accounting)
         return population, accounting
+
+    async def _check_projects(self, user: str, lender: ScopeKey, population: str, granted: Iterable[ScopeKey]) -> None:
+        """Refuse a borrower who spends by a project's grant: a loan would bind that too, unasked."""
+        for name in sorted({scope.project for scope in granted if scope.project} - {lender.project}):
+            project = await self._catalogue.project(name)
+            if project is not None and user in project.members:
+                raise delegation_refused(
+                    lender.grant_name(population),
+                    f"{user} has another grant in {population}, which a loan would bind",
+                    "a custodian can raise it",
+                )
 
     async def _check(self, caller: Caller, request: pb.DelegateBudgetRequest) -> None:
         limit = request.limit

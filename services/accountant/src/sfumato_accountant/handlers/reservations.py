@@ -2,14 +2,13 @@
 # ruff: noqa: N802, ARG002  (names and arguments of the generated servicer)
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from sfumato.v1 import query_pb2, scope_pb2
 from sfumato_accountant.catalog.pages import page_size, page_start, page_token
 from sfumato_accountant.handlers.catalogue import Catalogue
+from sfumato_accountant.handlers.instants import instant
 from sfumato_accountant.handlers.visibility import Visibility
 from sfumato_accountant.ledger.chain import Chain
 from sfumato_accountant.ledger.chains import Chains
@@ -80,8 +79,12 @@ class ReservationHandlers(reservation_service_pb2_grpc.ReservationServiceService
         self, request: pb.ListOpenReservationsRequest, context: Any
     ) -> pb.ListOpenReservationsResponse:
         """List what has no terminal yet, oldest first."""
-        before = _instant(request.create_before_time) if request.HasField("create_before_time") else None
-        conditions = f"open {request.create_before_time.ToNanoseconds()}"
+        before = (
+            instant(request.create_before_time, "create_before_time")
+            if request.HasField("create_before_time")
+            else None
+        )
+        conditions = f"open {request.create_before_time.seconds}.{request.create_before_time.nanos}"
         start = page_start(conditions, request.page_token)
         found = []
         for population in await self._chains.populations():
@@ -191,8 +194,8 @@ def _asked_names(request: pb.ListReservationsRequest) -> Collection[str]:
 
 
 def _filter(request: pb.ListReservationsRequest) -> Callable[[PaidQuery], bool]:
-    since = _instant(request.start_time) if request.HasField("start_time") else None
-    until = _instant(request.end_time) if request.HasField("end_time") else None
+    since = instant(request.start_time, "start_time") if request.HasField("start_time") else None
+    until = instant(request.end_time, "end_time") if request.HasField("end_time") else None
     labels = set(request.labels.items())
 
     def wanted(query: PaidQuery) -> bool:
@@ -227,7 +230,3 @@ def _conditions(user: str, request: pb.ListReservationsRequest) -> str:
     conditions.ClearField("page_token")
     conditions.ClearField("page_size")
     return f"reservations {user} {message_json(conditions)}"
-
-
-def _instant(timestamp: Timestamp) -> datetime:
-    return timestamp.ToDatetime(tzinfo=UTC)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sfumato.v1 import budget_service_pb2 as pb
@@ -17,6 +17,7 @@ from sfumato_accountant.accounting.typical_count import typical_count
 from sfumato_accountant.accounting.units import Unit
 from sfumato_accountant.catalog.access import may_audit
 from sfumato_accountant.handlers.catalogue import Catalogue
+from sfumato_accountant.handlers.instants import instant, stretch
 from sfumato_accountant.ledger.chains import Chains
 from sfumato_accountant.ledger.fold import Fold
 from sfumato_mesh.caller import Caller
@@ -106,13 +107,13 @@ def _times(request: pb.GetBudgetTimelineRequest, fold: Fold, now: datetime) -> l
         Refusal: REQUEST_INVALID.
     """
     first = fold.start_time if fold.head.sequence >= 0 else now
-    start = request.start_time.ToDatetime(UTC) if request.HasField("start_time") else first
-    end = min(request.end_time.ToDatetime(UTC), now) if request.HasField("end_time") else now
+    start = instant(request.start_time, "start_time") if request.HasField("start_time") else first
+    end = min(instant(request.end_time, "end_time"), now) if request.HasField("end_time") else now
     if start > end:
         raise request_invalid("the timeline ends before it starts", [FieldViolation("end_time", "after start_time")])
     step = max(_SECOND, (end - start) / _POINTS)
     if request.HasField("step"):
-        step = request.step.ToTimedelta()
+        step = stretch(request.step, "step")
     if (end - start) // step >= _POINTS_MAX - 1:
         least = (end - start) // (_POINTS_MAX - 1) + _SECOND
         raise request_invalid(

@@ -3,7 +3,7 @@
 A scope has a limit for life and may have one for each window of time. What it has lent counts as used for life, not
 in the window. A scope that was lent its grant keeps within its own limit for life, and its charges count, with those
 of all that was lent beside it, in the windows of its lenders: lending stretches neither. A frozen scope stops what it
-lent.
+lent, and a lender whose limit for life is lowered stops what it lent beyond it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from sfumato.v1 import charge_pb2
 from sfumato_accountant.accounting.accounting import Accounting
 from sfumato_accountant.accounting.admission import budget_exhausted
 from sfumato_accountant.accounting.loss import NOTHING, Loss
-from sfumato_accountant.accounting.scopes import POPULATION, Payer, ScopeKey
+from sfumato_accountant.accounting.scopes import Payer, ScopeKey
 from sfumato_accountant.ledger.fold import Fold
 from sfumato_mesh.refusal import Refusal
 
@@ -93,9 +93,23 @@ def window_bounds(fold: Fold, scope: ScopeKey, at: datetime) -> list[Bound]:
     return bounds
 
 
+def lenders_bounds(fold: Fold, scope: ScopeKey) -> list[Bound]:
+    """Return the limits for life of a scope's lenders, each beside what it and all that it lent have paid.
+
+    What was lent fits them when it is lent; they matter where a custodian has lowered one since.
+    """
+    bounds = []
+    for holder in list(lineage(fold, scope))[1:]:
+        used = fold.spent_in(holder)
+        for borrower in borrowers(fold, holder):
+            used += fold.spent_in(borrower)
+        bounds.append(Bound(holder, fold.grants[holder].limit, used))
+    return bounds
+
+
 def bounds_of(fold: Fold, scope: ScopeKey, at: datetime) -> list[Bound]:
     """Return all limits that a payment of a granted scope must keep within at an instant, that for life first."""
-    return [life_of(fold, scope), *window_bounds(fold, scope, at)]
+    return [life_of(fold, scope), *lenders_bounds(fold, scope), *window_bounds(fold, scope, at)]
 
 
 def least(losses: Sequence[Loss]) -> Loss:
@@ -121,10 +135,15 @@ def can_pay(fold: Fold, accounting: Accounting, scope: ScopeKey, at: datetime, c
 
 
 def stopper(fold: Fold, scope: ScopeKey) -> ScopeKey | None:
-    """Return the frozen scope that stops a scope: the population, itself or one of its lenders; None: there is none."""
-    if POPULATION in fold.frozen:
-        return POPULATION
-    return next((each for each in lineage(fold, scope) if each in fold.frozen), None)
+    """Return the frozen scope that stops a scope; None: there is none.
+
+    It is one whose named parts are all those of the scope, or of one of its lenders: the population, the scope itself,
+    or its analyst or dataset alone.
+    """
+    if not fold.frozen:
+        return None
+    stops = (frozen for each in lineage(fold, scope) for frozen in sorted(fold.frozen) if _is_part_of(each, frozen))
+    return next(stops, None)
 
 
 def frozen_scope(fold: Fold, payer: Payer) -> ScopeKey | None:
@@ -135,6 +154,11 @@ def frozen_scope(fold: Fold, payer: Payer) -> ScopeKey | None:
         return scope
     stoppers = (stopper(fold, scope) for scope in payer.matching(fold.grants))
     return next((each for each in stoppers if each is not None), None)
+
+
+def _is_part_of(scope: ScopeKey, wider: ScopeKey) -> bool:
+    """Return whether all named parts of a scope are another's too."""
+    return all(part in ("", own) for part, own in zip(wider, scope, strict=True))
 
 
 def exhausted(

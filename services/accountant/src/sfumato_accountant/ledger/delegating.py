@@ -139,12 +139,13 @@ class Lend:
             )
 
     def _check_borrower(self, fold: Fold) -> None:
+        """Refuse a borrower whom another grant names: a loan would bind what they spend from that, unasked."""
+        others = [scope for scope in fold.grants if scope.analyst == self.borrower.analyst and scope != self.borrower]
         has = fold.grants.get(self.borrower)
-        if has is not None and has.parent != self.lender:
-            whose = "of their own" if has.parent is None else f"lent by {has.parent.analyst}"
+        if others or (has is not None and has.parent != self.lender):
             raise delegation_refused(
                 self._name(self.lender),
-                f"{self.borrower.words(self.population)} has a grant {whose}",
+                f"{self.borrower.analyst} has another grant in {self.population}, which a loan would bind",
                 "a custodian can raise it",
             )
 

@@ -8,7 +8,7 @@ Scopes that have not paid for the release pay its full charge, which for an equa
 Of a wider question they never pay more than a new release would cost. The population never pays twice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -20,8 +20,8 @@ from sfumato_accountant.catalog.sharing import Sharing
 from sfumato_accountant.ledger.fold import Fold, PaidQuery, QueryState
 from sfumato_accountant.ledger.price import Price
 
-BASES_MAX: Final = 32
-"""Wider questions that the executor is asked about."""
+BASES_MAX: Final = 16
+"""Wider questions that the executor is asked about: it compiles each of them."""
 _LOOKED_AT: Final = 1_000
 """Latest questions of a family among which those are looked for."""
 
@@ -36,6 +36,16 @@ class Answer:
     """Granted scopes that the question counts against and that have not paid for it: they pay now."""
     derived: bool = False
     """Whether it is of a wider question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """Queries of which one may answer a narrower question: which does, and which most exactly, the executor proves."""
+
+    query_ids: tuple[str, ...] = ()
+    """Those that are free first; each part ascending in the chain."""
+    free_count: int = 0
+    """How many are free."""
 
 
 def answer_of(fold: Fold, price: Price, at: datetime, base: str = "") -> Answer | None:
@@ -66,15 +76,17 @@ def answer_of(fold: Fold, price: Price, at: datetime, base: str = "") -> Answer 
     return None if wider is None else _derived(fold, price, wider, at)
 
 
-def base_candidates(fold: Fold, price: Price, at: datetime) -> list[str]:
-    """Return queries of which one may answer a question, if it is narrower: those that are free first, then the latest.
+def base_candidates(fold: Fold, price: Price, at: datetime) -> Bases:
+    """Return queries of which one may answer a question, if it is narrower.
 
     None for a question that may not be answered so, or whose `answer_of` exists.
     """
     if not price.family_digest or answer_of(fold, price, at) is not None:
-        return []
-    answers = list(islice(_wider(fold, price, at), BASES_MAX))
-    return [answer.release.query_id for answer in sorted(answers, key=lambda answer: bool(answer.unpaid))]
+        return Bases()
+    answers = list(_wider(fold, price, at))
+    free = _told([answer for answer in answers if not answer.unpaid], BASES_MAX)
+    paying = _told([answer for answer in answers if answer.unpaid], BASES_MAX - len(free))
+    return Bases((*free, *paying), len(free))
 
 
 def unpaid_scopes(fold: Fold, price: Price, release: PaidQuery | None) -> tuple[ScopeKey, ...]:
@@ -92,6 +104,29 @@ def _wider(fold: Fold, price: Price, at: datetime) -> Iterator[Answer]:
         answer = None if query is None else _derived(fold, price, query, at)
         if answer is not None:
             yield answer
+
+
+def _told(answers: Sequence[Answer], room: int) -> list[str]:
+    """Return the queries of some answers, ascending in the chain; of too many, the dearest and the latest.
+
+    What was charged most is the most exact as a rule, and not always: a base with many measures pays for all of them,
+    and many that are dear may hold other keys. So half the room is for the latest of the rest.
+
+    Args:
+        answers: the latest first.
+        room: how many may be told.
+    """
+    dearest = sorted(answers, key=lambda answer: _weight(answer.release.charge), reverse=True)
+    if len(answers) > room:
+        dearest = dearest[: (room + 1) // 2]
+    names = {answer.release.query_id for answer in dearest}
+    rest = [answer for answer in answers if answer.release.query_id not in names]
+    told = [*dearest, *rest[: room - len(dearest)]]
+    return [answer.release.query_id for answer in sorted(told, key=lambda answer: answer.release.terminal_sequence)]
+
+
+def _weight(charge: Loss) -> tuple[int, int, int]:
+    return charge.rho_picos, charge.epsilon_picos or 0, charge.delta_attos
 
 
 def _derived(fold: Fold, price: Price, wider: PaidQuery, at: datetime) -> Answer | None:

@@ -26,20 +26,22 @@ class PreviewQueryRequest(_message.Message):
     def __init__(self, query: _Optional[_Union[_query_price_pb2.QueryPrice, _Mapping]] = ..., project: _Optional[str] = ..., base_query_id: _Optional[str] = ...) -> None: ...
 
 class PreviewQueryResponse(_message.Message):
-    __slots__ = ("scopes", "affordable", "release_query_id", "data_versions", "derived", "base_query_ids")
+    __slots__ = ("scopes", "affordable", "release_query_id", "data_versions", "derived", "base_query_ids", "free_base_count")
     SCOPES_FIELD_NUMBER: _ClassVar[int]
     AFFORDABLE_FIELD_NUMBER: _ClassVar[int]
     RELEASE_QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     DATA_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     DERIVED_FIELD_NUMBER: _ClassVar[int]
     BASE_QUERY_IDS_FIELD_NUMBER: _ClassVar[int]
+    FREE_BASE_COUNT_FIELD_NUMBER: _ClassVar[int]
     scopes: _containers.RepeatedCompositeFieldContainer[_scope_pb2.ScopePrice]
     affordable: bool
     release_query_id: str
     data_versions: _containers.RepeatedCompositeFieldContainer[_quote_pb2.DataVersion]
     derived: bool
     base_query_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, scopes: _Optional[_Iterable[_Union[_scope_pb2.ScopePrice, _Mapping]]] = ..., affordable: bool = ..., release_query_id: _Optional[str] = ..., data_versions: _Optional[_Iterable[_Union[_quote_pb2.DataVersion, _Mapping]]] = ..., derived: bool = ..., base_query_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    free_base_count: int
+    def __init__(self, scopes: _Optional[_Iterable[_Union[_scope_pb2.ScopePrice, _Mapping]]] = ..., affordable: bool = ..., release_query_id: _Optional[str] = ..., data_versions: _Optional[_Iterable[_Union[_quote_pb2.DataVersion, _Mapping]]] = ..., derived: bool = ..., base_query_ids: _Optional[_Iterable[str]] = ..., free_base_count: _Optional[int] = ...) -> None: ...
 
 class ReserveQueryRequest(_message.Message):
     __slots__ = ("query", "body_digest", "project", "limit", "labels", "bases_checked", "base_query_id", "derived_measures")
@@ -69,14 +71,16 @@ class ReserveQueryRequest(_message.Message):
     def __init__(self, query: _Optional[_Union[_query_price_pb2.QueryPrice, _Mapping]] = ..., body_digest: _Optional[bytes] = ..., project: _Optional[str] = ..., limit: _Optional[_Union[_charge_pb2.LossLimit, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., bases_checked: bool = ..., base_query_id: _Optional[str] = ..., derived_measures: _Optional[_Iterable[_Union[_quote_pb2.MeasureAccuracy, _Mapping]]] = ...) -> None: ...
 
 class ReserveQueryResponse(_message.Message):
-    __slots__ = ("reservation", "base_query_ids", "left")
+    __slots__ = ("reservation", "base_query_ids", "left", "free_base_count")
     RESERVATION_FIELD_NUMBER: _ClassVar[int]
     BASE_QUERY_IDS_FIELD_NUMBER: _ClassVar[int]
     LEFT_FIELD_NUMBER: _ClassVar[int]
+    FREE_BASE_COUNT_FIELD_NUMBER: _ClassVar[int]
     reservation: _reservation_pb2.Reservation
     base_query_ids: _containers.RepeatedScalarFieldContainer[str]
     left: _containers.RepeatedCompositeFieldContainer[_scope_pb2.ScopePrice]
-    def __init__(self, reservation: _Optional[_Union[_reservation_pb2.Reservation, _Mapping]] = ..., base_query_ids: _Optional[_Iterable[str]] = ..., left: _Optional[_Iterable[_Union[_scope_pb2.ScopePrice, _Mapping]]] = ...) -> None: ...
+    free_base_count: int
+    def __init__(self, reservation: _Optional[_Union[_reservation_pb2.Reservation, _Mapping]] = ..., base_query_ids: _Optional[_Iterable[str]] = ..., left: _Optional[_Iterable[_Union[_scope_pb2.ScopePrice, _Mapping]]] = ..., free_base_count: _Optional[int] = ...) -> None: ...
 
 class CommitQueryRequest(_message.Message):
     __slots__ = ("query_id", "attempt", "release_digest", "data_versions", "measures", "mark")

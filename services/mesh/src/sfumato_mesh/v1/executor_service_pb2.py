@@ -31,7 +31,7 @@ from sfumato_mesh.v1 import catalog_service_pb2 as sfumato__mesh_dot_v1_dot_cata
 from sfumato_mesh.v1 import task_pb2 as sfumato__mesh_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&sfumato_mesh/v1/executor_service.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x16sfumato/v1/arrow.proto\x1a\x17sfumato/v1/ledger.proto\x1a\x16sfumato/v1/query.proto\x1a\x16sfumato/v1/quote.proto\x1a%sfumato_mesh/v1/catalog_service.proto\x1a\x1asfumato_mesh/v1/task.proto\"\xd2\x01\n\x0cQuoteRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12\x31\n\x0bgroup_sizes\x18\x03 \x03(\x03\x42\x10\xbaH\r\x92\x01\n\x10\x10\x18\x01\"\x04\"\x02(\x01R\ngroupSizes\x12\x1c\n\taccepting\x18\x04 \x01(\x08R\taccepting\"\xcb\x01\n\rQuoteResponse\x12\'\n\x05quote\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.QuoteR\x05quote\x12\x1e\n\npopulation\x18\x02 \x01(\tR\npopulation\x12\x1a\n\x08\x64\x61tasets\x18\x03 \x03(\tR\x08\x64\x61tasets\x12#\n\rfamily_digest\x18\x04 \x01(\x0cR\x0c\x66\x61milyDigest\x12\x1c\n\tderivable\x18\x05 \x01(\x08R\tderivable\x12\x12\n\x04\x62\x61se\x18\x06 \x01(\x08R\x04\x62\x61se\"\xf0\x01\n\x0f\x46indBaseRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12\x37\n\x0e\x62\x61se_query_ids\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x08\x01\x10@\"\x05r\x03\xb0\x01\x01R\x0c\x62\x61seQueryIds\x12\x31\n\x0bgroup_sizes\x18\x04 \x03(\x03\x42\x10\xbaH\r\x92\x01\n\x10\x10\x18\x01\"\x04\"\x02(\x01R\ngroupSizes\"o\n\x10\x46indBaseResponse\x12\"\n\rbase_query_id\x18\x01 \x01(\tR\x0b\x62\x61seQueryId\x12\x37\n\x08measures\x18\x02 \x03(\x0b\x32\x1b.sfumato.v1.MeasureAccuracyR\x08measures\"4\n\rSubmitRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\"\x10\n\x0eSubmitResponse\"\x93\x01\n\x12ReadReleaseRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12$\n\tstart_row\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x08startRow\x12\x32\n\x08terminal\x18\x03 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x08terminal\"\x9f\x01\n\x13ReadReleaseResponse\x12\x31\n\x06schema\x18\x01 \x01(\x0b\x32\x17.sfumato.v1.ArrowSchemaH\x00R\x06schema\x12.\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.ArrowBatchH\x00R\x05\x62\x61tch\x12\x1d\n\trow_count\x18\x03 \x01(\x03H\x00R\x08rowCountB\x06\n\x04kind\"F\n\x10RaiseMarkRequest\x12\x32\n\x04head\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadB\x06\xbaH\x03\xc8\x01\x01R\x04head\"?\n\x11RaiseMarkResponse\x12*\n\x04mark\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x04mark\"[\n\x0eGetMarkRequest\x12I\n\npopulation\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\npopulation\"=\n\x0fGetMarkResponse\x12*\n\x04mark\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x04mark\"\xc2\x01\n\x0fRunDummyRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12(\n\trow_count\x18\x03 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xc0\x84=(\x01R\x08rowCount\x12\x12\n\x04seed\x18\x04 \x01(\x04R\x04seed\"@\n\x10RunDummyResponse\x12,\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.QueryEventR\x05\x65vent2\xe9\x04\n\x0f\x45xecutorService\x12K\n\x05Quote\x12\x1d.sfumato_mesh.v1.QuoteRequest\x1a\x1e.sfumato_mesh.v1.QuoteResponse\"\x03\x90\x02\x01\x12T\n\x08\x46indBase\x12 .sfumato_mesh.v1.FindBaseRequest\x1a!.sfumato_mesh.v1.FindBaseResponse\"\x03\x90\x02\x01\x12N\n\x06Submit\x12\x1e.sfumato_mesh.v1.SubmitRequest\x1a\x1f.sfumato_mesh.v1.SubmitResponse\"\x03\x90\x02\x02\x12_\n\x0bReadRelease\x12#.sfumato_mesh.v1.ReadReleaseRequest\x1a$.sfumato_mesh.v1.ReadReleaseResponse\"\x03\x90\x02\x01\x30\x01\x12W\n\tRaiseMark\x12!.sfumato_mesh.v1.RaiseMarkRequest\x1a\".sfumato_mesh.v1.RaiseMarkResponse\"\x03\x90\x02\x02\x12Q\n\x07GetMark\x12\x1f.sfumato_mesh.v1.GetMarkRequest\x1a .sfumato_mesh.v1.GetMarkResponse\"\x03\x90\x02\x01\x12V\n\x08RunDummy\x12 .sfumato_mesh.v1.RunDummyRequest\x1a!.sfumato_mesh.v1.RunDummyResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&sfumato_mesh/v1/executor_service.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x16sfumato/v1/arrow.proto\x1a\x17sfumato/v1/ledger.proto\x1a\x16sfumato/v1/query.proto\x1a\x16sfumato/v1/quote.proto\x1a%sfumato_mesh/v1/catalog_service.proto\x1a\x1asfumato_mesh/v1/task.proto\"\xd2\x01\n\x0cQuoteRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12\x31\n\x0bgroup_sizes\x18\x03 \x03(\x03\x42\x10\xbaH\r\x92\x01\n\x10\x10\x18\x01\"\x04\"\x02(\x01R\ngroupSizes\x12\x1c\n\taccepting\x18\x04 \x01(\x08R\taccepting\"\xcb\x01\n\rQuoteResponse\x12\'\n\x05quote\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.QuoteR\x05quote\x12\x1e\n\npopulation\x18\x02 \x01(\tR\npopulation\x12\x1a\n\x08\x64\x61tasets\x18\x03 \x03(\tR\x08\x64\x61tasets\x12#\n\rfamily_digest\x18\x04 \x01(\x0cR\x0c\x66\x61milyDigest\x12\x1c\n\tderivable\x18\x05 \x01(\x08R\tderivable\x12\x12\n\x04\x62\x61se\x18\x06 \x01(\x08R\x04\x62\x61se\"\xa1\x02\n\x0f\x46indBaseRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12\x37\n\x0e\x62\x61se_query_ids\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x08\x01\x10@\"\x05r\x03\xb0\x01\x01R\x0c\x62\x61seQueryIds\x12\x31\n\x0bgroup_sizes\x18\x04 \x03(\x03\x42\x10\xbaH\r\x92\x01\n\x10\x10\x18\x01\"\x04\"\x02(\x01R\ngroupSizes\x12/\n\x0f\x66ree_base_count\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\rfreeBaseCount\"o\n\x10\x46indBaseResponse\x12\"\n\rbase_query_id\x18\x01 \x01(\tR\x0b\x62\x61seQueryId\x12\x37\n\x08measures\x18\x02 \x03(\x0b\x32\x1b.sfumato.v1.MeasureAccuracyR\x08measures\"4\n\rSubmitRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\"\x10\n\x0eSubmitResponse\"\x93\x01\n\x12ReadReleaseRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12$\n\tstart_row\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x08startRow\x12\x32\n\x08terminal\x18\x03 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x08terminal\"\x9f\x01\n\x13ReadReleaseResponse\x12\x31\n\x06schema\x18\x01 \x01(\x0b\x32\x17.sfumato.v1.ArrowSchemaH\x00R\x06schema\x12.\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.ArrowBatchH\x00R\x05\x62\x61tch\x12\x1d\n\trow_count\x18\x03 \x01(\x03H\x00R\x08rowCountB\x06\n\x04kind\"F\n\x10RaiseMarkRequest\x12\x32\n\x04head\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadB\x06\xbaH\x03\xc8\x01\x01R\x04head\"?\n\x11RaiseMarkResponse\x12*\n\x04mark\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x04mark\"[\n\x0eGetMarkRequest\x12I\n\npopulation\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\npopulation\"=\n\x0fGetMarkResponse\x12*\n\x04mark\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x04mark\"\xc2\x01\n\x0fRunDummyRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12(\n\trow_count\x18\x03 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xc0\x84=(\x01R\x08rowCount\x12\x12\n\x04seed\x18\x04 \x01(\x04R\x04seed\"@\n\x10RunDummyResponse\x12,\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.QueryEventR\x05\x65vent2\xe9\x04\n\x0f\x45xecutorService\x12K\n\x05Quote\x12\x1d.sfumato_mesh.v1.QuoteRequest\x1a\x1e.sfumato_mesh.v1.QuoteResponse\"\x03\x90\x02\x01\x12T\n\x08\x46indBase\x12 .sfumato_mesh.v1.FindBaseRequest\x1a!.sfumato_mesh.v1.FindBaseResponse\"\x03\x90\x02\x01\x12N\n\x06Submit\x12\x1e.sfumato_mesh.v1.SubmitRequest\x1a\x1f.sfumato_mesh.v1.SubmitResponse\"\x03\x90\x02\x02\x12_\n\x0bReadRelease\x12#.sfumato_mesh.v1.ReadReleaseRequest\x1a$.sfumato_mesh.v1.ReadReleaseResponse\"\x03\x90\x02\x01\x30\x01\x12W\n\tRaiseMark\x12!.sfumato_mesh.v1.RaiseMarkRequest\x1a\".sfumato_mesh.v1.RaiseMarkResponse\"\x03\x90\x02\x02\x12Q\n\x07GetMark\x12\x1f.sfumato_mesh.v1.GetMarkRequest\x1a .sfumato_mesh.v1.GetMarkResponse\"\x03\x90\x02\x01\x12V\n\x08RunDummy\x12 .sfumato_mesh.v1.RunDummyRequest\x1a!.sfumato_mesh.v1.RunDummyResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,6 +52,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FINDBASEREQUEST'].fields_by_name['base_query_ids']._serialized_options = b'\272H\016\222\001\013\010\001\020@\"\005r\003\260\001\001'
   _globals['_FINDBASEREQUEST'].fields_by_name['group_sizes']._loaded_options = None
   _globals['_FINDBASEREQUEST'].fields_by_name['group_sizes']._serialized_options = b'\272H\r\222\001\n\020\020\030\001\"\004\"\002(\001'
+  _globals['_FINDBASEREQUEST'].fields_by_name['free_base_count']._loaded_options = None
+  _globals['_FINDBASEREQUEST'].fields_by_name['free_base_count']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_SUBMITREQUEST'].fields_by_name['query_id']._loaded_options = None
   _globals['_SUBMITREQUEST'].fields_by_name['query_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_READRELEASEREQUEST'].fields_by_name['query_id']._loaded_options = None
@@ -87,29 +89,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUOTERESPONSE']._serialized_start=466
   _globals['_QUOTERESPONSE']._serialized_end=669
   _globals['_FINDBASEREQUEST']._serialized_start=672
-  _globals['_FINDBASEREQUEST']._serialized_end=912
-  _globals['_FINDBASERESPONSE']._serialized_start=914
-  _globals['_FINDBASERESPONSE']._serialized_end=1025
-  _globals['_SUBMITREQUEST']._serialized_start=1027
-  _globals['_SUBMITREQUEST']._serialized_end=1079
-  _globals['_SUBMITRESPONSE']._serialized_start=1081
-  _globals['_SUBMITRESPONSE']._serialized_end=1097
-  _globals['_READRELEASEREQUEST']._serialized_start=1100
-  _globals['_READRELEASEREQUEST']._serialized_end=1247
-  _globals['_READRELEASERESPONSE']._serialized_start=1250
-  _globals['_READRELEASERESPONSE']._serialized_end=1409
-  _globals['_RAISEMARKREQUEST']._serialized_start=1411
-  _globals['_RAISEMARKREQUEST']._serialized_end=1481
-  _globals['_RAISEMARKRESPONSE']._serialized_start=1483
-  _globals['_RAISEMARKRESPONSE']._serialized_end=1546
-  _globals['_GETMARKREQUEST']._serialized_start=1548
-  _globals['_GETMARKREQUEST']._serialized_end=1639
-  _globals['_GETMARKRESPONSE']._serialized_start=1641
-  _globals['_GETMARKRESPONSE']._serialized_end=1702
-  _globals['_RUNDUMMYREQUEST']._serialized_start=1705
-  _globals['_RUNDUMMYREQUEST']._serialized_end=1899
-  _globals['_RUNDUMMYRESPONSE']._serialized_start=1901
-  _globals['_RUNDUMMYRESPONSE']._serialized_end=1965
-  _globals['_EXECUTORSERVICE']._serialized_start=1968
-  _globals['_EXECUTORSERVICE']._serialized_end=2585
+  _globals['_FINDBASEREQUEST']._serialized_end=961
+  _globals['_FINDBASERESPONSE']._serialized_start=963
+  _globals['_FINDBASERESPONSE']._serialized_end=1074
+  _globals['_SUBMITREQUEST']._serialized_start=1076
+  _globals['_SUBMITREQUEST']._serialized_end=1128
+  _globals['_SUBMITRESPONSE']._serialized_start=1130
+  _globals['_SUBMITRESPONSE']._serialized_end=1146
+  _globals['_READRELEASEREQUEST']._serialized_start=1149
+  _globals['_READRELEASEREQUEST']._serialized_end=1296
+  _globals['_READRELEASERESPONSE']._serialized_start=1299
+  _globals['_READRELEASERESPONSE']._serialized_end=1458
+  _globals['_RAISEMARKREQUEST']._serialized_start=1460
+  _globals['_RAISEMARKREQUEST']._serialized_end=1530
+  _globals['_RAISEMARKRESPONSE']._serialized_start=1532
+  _globals['_RAISEMARKRESPONSE']._serialized_end=1595
+  _globals['_GETMARKREQUEST']._serialized_start=1597
+  _globals['_GETMARKREQUEST']._serialized_end=1688
+  _globals['_GETMARKRESPONSE']._serialized_start=1690
+  _globals['_GETMARKRESPONSE']._serialized_end=1751
+  _globals['_RUNDUMMYREQUEST']._serialized_start=1754
+  _globals['_RUNDUMMYREQUEST']._serialized_end=1948
+  _globals['_RUNDUMMYRESPONSE']._serialized_start=1950
+  _globals['_RUNDUMMYRESPONSE']._serialized_end=2014
+  _globals['_EXECUTORSERVICE']._serialized_start=2017
+  _globals['_EXECUTORSERVICE']._serialized_end=2634
 # @@protoc_insertion_point(module_scope)

@@ -42,16 +42,18 @@ class QuoteResponse(_message.Message):
     def __init__(self, quote: _Optional[_Union[_quote_pb2.Quote, _Mapping]] = ..., population: _Optional[str] = ..., datasets: _Optional[_Iterable[str]] = ..., family_digest: _Optional[bytes] = ..., derivable: bool = ..., base: bool = ...) -> None: ...
 
 class FindBaseRequest(_message.Message):
-    __slots__ = ("task", "record", "base_query_ids", "group_sizes")
+    __slots__ = ("task", "record", "base_query_ids", "group_sizes", "free_base_count")
     TASK_FIELD_NUMBER: _ClassVar[int]
     RECORD_FIELD_NUMBER: _ClassVar[int]
     BASE_QUERY_IDS_FIELD_NUMBER: _ClassVar[int]
     GROUP_SIZES_FIELD_NUMBER: _ClassVar[int]
+    FREE_BASE_COUNT_FIELD_NUMBER: _ClassVar[int]
     task: _task_pb2.Task
     record: _catalog_service_pb2.DatasetRecord
     base_query_ids: _containers.RepeatedScalarFieldContainer[str]
     group_sizes: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., record: _Optional[_Union[_catalog_service_pb2.DatasetRecord, _Mapping]] = ..., base_query_ids: _Optional[_Iterable[str]] = ..., group_sizes: _Optional[_Iterable[int]] = ...) -> None: ...
+    free_base_count: int
+    def __init__(self, task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., record: _Optional[_Union[_catalog_service_pb2.DatasetRecord, _Mapping]] = ..., base_query_ids: _Optional[_Iterable[str]] = ..., group_sizes: _Optional[_Iterable[int]] = ..., free_base_count: _Optional[int] = ...) -> None: ...
 
 class FindBaseResponse(_message.Message):
     __slots__ = ("base_query_id", "measures")
