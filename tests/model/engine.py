@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -17,13 +17,12 @@ from sfumato_executor.releases.sealing import Unsealed
 from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 from sfumato_mesh.v1.task_pb2 import Task
 
-GIVE_UP_SECONDS: Final = 6
-
 
 class ModelEngine:
     """A WorkerEngine and a FrontEngine."""
 
-    def __init__(self) -> None:
+    def __init__(self, give_up_seconds: int) -> None:
+        self._give_up_seconds = give_up_seconds
         self._draws = itertools.count(1)
 
     def warm_up(self) -> None:
@@ -47,7 +46,7 @@ class ModelEngine:
             charge=Charge(rho_picos=program.loss.rho_picos),
             data_versions=[DataVersion(dataset=record.published.name, version=record.published.version)],
         )
-        quote.give_up_after.FromSeconds(GIVE_UP_SECONDS)
+        quote.give_up_after.FromSeconds(self._give_up_seconds)
         return quote
 
     def render(self, program: Program, release: pa.Table, confidence: float) -> pa.Table:

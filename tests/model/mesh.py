@@ -5,7 +5,6 @@ What is the model's own: the stores, the network, the queue, the engine, and the
 
 import asyncio
 import itertools
-import logging
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -49,9 +48,6 @@ SKEW_MAX: Final = timedelta(seconds=2)
 LEASE_SECONDS: Final = 1.0
 TAKEN_TWICE: Final = "taken twice"
 TAKEN_LOST: Final = "taken and lost"
-
-logging.getLogger("sfumato_accountant").setLevel(logging.CRITICAL + 1)  # what is told is told to the judge
-logging.getLogger("sfumato_executor").setLevel(logging.CRITICAL + 1)
 
 
 class VirtualClock:
@@ -133,6 +129,7 @@ class Layout:
     """Whether the release store may tear a put."""
     at_hand: bool = False
     """Whether the release store is a directory, whose small objects are read at once."""
+    give_up_seconds: int = 6
     skew_seconds: float = 0.0
     """How much the last accountant's clock lags."""
 
@@ -148,7 +145,7 @@ class World:
         self.disk = Disk(books)
         self.objects = MemoryObjects(self.stepper, layout.tears, layout.at_hand)
         self.queue = LossyQueue(self.stepper)
-        self.engine = ModelEngine()
+        self.engine = ModelEngine(layout.give_up_seconds)
         self.accountants: dict[str, tuple[Registry, Accountant]] = {}
         self.gateways: dict[str, Registry] = {}
         self.fronts: dict[str, Registry] = {}

@@ -1,6 +1,7 @@
 """A walk: a scenario from its beginning until everything has ended, judged at every step."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -79,6 +80,7 @@ def _walk(scenario: Scenario, schedule: Diced | Exhausting, dice: random.Random)
     stage = Stage(world, judge)
     FAULTS_OF_SERVICES.set(judge.reports)
     random.seed(dice.getrandbits(32))  # tenacity's waits
+    logging.disable(logging.CRITICAL)  # what services have to say, the judge sees
     try:
         with mock.patch.object(chain_module, "_POLL_SECONDS", 0.5):
             world.stepper.run(_play(scenario, stage, schedule, dice))
@@ -86,6 +88,8 @@ def _walk(scenario: Scenario, schedule: Diced | Exhausting, dice: random.Random)
         seed = getattr(schedule, "seed", getattr(schedule, "prefix", None))
         told = f"{violation}\nscenario {scenario.name}, schedule {seed}\n{world.stepper.story()}"
         raise Violation(told) from violation
+    finally:
+        logging.disable(logging.NOTSET)
     return stage
 
 
