@@ -124,9 +124,9 @@ async def test_a_token_names_the_caller() -> None:
         ((("authorization", "Basic YTpi"),), (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING", "")),
         ((("authorization", "Bearer a.b.c"),), (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID", "malformed")),
         ((("authorization", "Bearer " + "x" * 9000),), (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID", "too_large")),
-        (bearer() + bearer(), (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID", "malformed")),
+        (bearer(minutes=600) + bearer(minutes=600), (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID", "malformed")),
         (bearer(minutes=-0.5), (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED", "")),
-        (bearer("eve"), (grpc.StatusCode.PERMISSION_DENIED, "USER_UNKNOWN", "")),
+        (bearer("eve", minutes=600), (grpc.StatusCode.PERMISSION_DENIED, "USER_UNKNOWN", "")),
     ],
 )
 async def test_without_a_good_token_nothing_but_public_methods(metadata: Any, expected: object) -> None:

@@ -1,7 +1,7 @@
 """Reading one answer, over as many streams as it takes."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Final, Protocol, TextIO
 
 import grpc
@@ -137,12 +137,20 @@ def _read(calls: Calls, stream: Stream, reader: AnswerReader, line: ProgressLine
     except grpc.RpcError as error:
         return None if reader.complete is not None else read_error(error, calls.connection.target)
     except Damaged as damage:
-        stream.cancel()
+        _end(stream)
         return Refusal(code_pb2.UNAVAILABLE, f"the answer does not arrive whole: {damage}.")
     except (CorruptAnswer, KeyboardInterrupt):
-        stream.cancel()
+        _end(stream)
         raise
     return None if reader.complete is not None else Refusal(code_pb2.UNAVAILABLE, "the stream was cut.")
+
+
+def _end(stream: Stream) -> None:
+    """Stop a stream. In a program that traces its calls it is a generator, which drops its call when it is closed."""
+    if isinstance(stream, Generator):
+        stream.close()
+    else:
+        stream.cancel()
 
 
 def _late(reader: AnswerReader, found_by: str) -> Unavailable:
