@@ -1,7 +1,7 @@
 """Calls about ledgers: head, export, verification by the mesh, another key."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final, Protocol, TypeVar
 
 import grpc
@@ -80,4 +80,7 @@ class LedgerCalls:
         except grpc.RpcError as error:
             raise to_exception(read_error(error, self._calls.connection.target)) from None
         finally:
-            responses.cancel()
+            if isinstance(responses, Generator):  # of a program that traces its calls: closing it drops the call
+                responses.close()
+            else:
+                responses.cancel()
