@@ -6,7 +6,9 @@ from typing import Final
 from sfumato.v1 import ledger_pb2
 from sfumato.v1.charge_pb2 import Charge
 from sfumato.v1.grant_pb2 import BudgetWindow
-from tests.ledger_forge import ADA, BOB, Forge, key_of, public, rho
+from tests.ledger_forge import ADA, BOB, DATASET, Forge, key_of, public, rho
+
+_EVE: Final = "users/eve"
 
 
 def _over_limit(forge: Forge) -> None:
@@ -201,6 +203,36 @@ def _lender_frozen(forge: Forge) -> None:
     forge.reserve(30, user=BOB)
 
 
+def _lender_frozen_as_a_whole(forge: Forge) -> None:
+    forge.grant(rho(50), dataset=DATASET, analyst=_EVE)
+    lender = forge.scope(dataset=DATASET, analyst=_EVE)
+    forge.grant(rho(40), dataset=DATASET, analyst=BOB, parent=lender, user=_EVE)
+    forge.freeze(analyst=_EVE)
+    forge.reserve(30, user=BOB, scopes=[forge.scope(), forge.scope(dataset=DATASET, analyst=BOB)])
+
+
+def _lent_of_several(forge: Forge) -> None:
+    forge.grant(rho(50), dataset=DATASET, analyst=ADA)
+    forge.grant(rho(40), analyst=BOB, parent=forge.scope(analyst=ADA), user=ADA)
+
+
+def _lent_beside_another(forge: Forge) -> None:
+    forge.grant(rho(50), dataset=DATASET, analyst=BOB)
+    forge.grant(rho(40), analyst=BOB, parent=forge.scope(analyst=ADA), user=ADA)
+
+
+def _lent_on_other_parts(forge: Forge) -> None:
+    forge.grant(rho(40), dataset=DATASET, analyst=BOB, parent=forge.scope(analyst=ADA), user=ADA)
+
+
+def _lenders_limit_lowered(forge: Forge) -> None:
+    forge.grant(rho(40), analyst=BOB, parent=forge.scope(analyst=ADA), user=ADA)
+    forge.reserve(5)
+    forge.grant(rho(20), analyst=ADA)
+    forge.reserve(15, user=BOB)
+    forge.reserve(1, user=BOB)
+
+
 def _lenders_window(forge: Forge) -> None:
     window = BudgetWindow(limit=rho(30))
     window.length.seconds = 3600
@@ -250,6 +282,11 @@ LIES: Final[list[tuple[Callable[[Forge], None], str]]] = [
     (_lent_by_another, "delegation"),
     (_taken_back_spent, "delegation"),
     (_lender_frozen, "frozen"),
+    (_lender_frozen_as_a_whole, "frozen"),
+    (_lenders_limit_lowered, "limit"),
+    (_lent_of_several, "delegation"),
+    (_lent_beside_another, "delegation"),
+    (_lent_on_other_parts, "delegation"),
     (_lenders_window, "window"),
 ]
 """What an accountant that lies appends last, to a chain of `funded`, and the rule that it breaks."""

@@ -218,7 +218,7 @@ class Freezing:
         return ""
 
 
-def _lending(pair: tuple[str, str], rho: int) -> Lending:
+def lending(pair: tuple[str, str], rho: int) -> Lending:
     return Lending(pair[0], pair[1], rho)
 
 
@@ -228,8 +228,8 @@ LOANS = st.sampled_from([(one, other) for one in ANALYSTS for other in ANALYSTS 
 OPERATIONS = st.one_of(
     st.builds(Paying, NAMES, st.integers(1, 9)),
     st.builds(Paying, NAMES, st.integers(1, 9)),
-    st.builds(_lending, LOANS, st.integers(1, 30)),
-    st.builds(_lending, LOANS, st.integers(1, 30)),
+    st.builds(lending, LOANS, st.integers(1, 30)),
+    st.builds(lending, LOANS, st.integers(1, 30)),
     st.builds(Reclaiming, NAMES),
     st.builds(Granting, st.sampled_from(("", *ANALYSTS)), st.integers(0, 60), st.none() | st.integers(0, 25)),
     st.builds(Freezing, st.sampled_from(("", *ANALYSTS, *ANALYSTS)), st.sampled_from((True, False, False))),

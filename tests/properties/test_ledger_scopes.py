@@ -30,8 +30,8 @@ from tests.properties.scopes_model import (
     Operation,
     Paying,
     Reclaiming,
-    _lending,
     in_order,
+    lending,
     outcome,
 )
 from tests.properties.test_ledger_interleavings import (
@@ -129,7 +129,7 @@ def test_any_interleaving_keeps_every_limit(operations: list[Operation], seed: i
 
 SPENDING = st.one_of(
     st.builds(Paying, NAMES, st.integers(1, 9)),
-    st.builds(_lending, LOANS, st.integers(1, 40)),
+    st.builds(lending, LOANS, st.integers(1, 40)),
     st.builds(Reclaiming, NAMES),
 )
 

@@ -177,7 +177,7 @@ class Front:
         return sealed
 
 
-async def _refused(call: Callable[[], Any]) -> Refusal:
+async def refused(call: Callable[[], Any]) -> Refusal:
     with pytest.raises(Refusal) as caught:
         await call()
     return caught.value

@@ -260,9 +260,11 @@ class Scene:
         for add in adds:
             add(self.mesh, neighbours)
         self.authentication = CallingAs()
+        self.now = 0.0
+        """Clock of what the gateway remembers of marks."""
         gateway: Any = InProcessServer([RefusalInterceptor("gateway"), self.authentication, GuardInterceptor()])
         channel = neighbours.channel()
-        marks = Marks(channel, channel)
+        marks = Marks(channel, channel, monotonic=lambda: self.now)
         answers = Answers(channel, channel, marks, heartbeat=0.02)
         QueryHandlers(channel, channel, Pricing(channel, channel), answers, marks).register(gateway)
         self.stub: Any = QueryServiceStub(gateway.channel())

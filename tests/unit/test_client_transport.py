@@ -19,7 +19,7 @@ import sfumato as sf
 from sfumato._core.connection import Connection
 from sfumato._core.crc32c import crc32c
 from sfumato._core.streams import AnswerReader
-from sfumato._transport import answers
+from sfumato._transport import answers, calls
 from sfumato._transport.calls import Calls
 from sfumato._transport.channel import open_channel
 from sfumato._transport.session import Session
@@ -285,6 +285,23 @@ def test_progress_is_one_line_after_a_second_and_silent_elsewhere() -> None:
         assert ("waiting 3 s" in terminal.getvalue()) == expected
         assert "\n" not in terminal.getvalue()
         line.clear()
+
+
+def test_a_traced_stream_is_closed_as_a_bare_one_is_cancelled() -> None:
+    """What traces calls hands out a generator, which has no `cancel`."""
+    ended = []
+
+    def traced() -> Iterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            ended.append(True)
+
+    stream: Any = traced()
+    assert next(stream) == 1
+    calls.end_stream(stream)
+    assert ended == [True]
 
 
 def test_ctrl_c_leaves_the_query_running_and_says_how_to_find_it(wire: Any) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +12,6 @@ import pyarrow as pa
 import pytest
 
 from sfumato.v1.ledger_pb2 import LedgerHead
-from sfumato.v1.query_pb2 import Query
 from sfumato.v1.quote_pb2 import Quote
 from sfumato_executor.releases.marks import Mark, MarkConflictError, Marks
 from sfumato_executor.releases.objects import StoreUnavailableError
@@ -22,7 +20,7 @@ from sfumato_mesh.refusal import MESH_DOMAIN
 from sfumato_mesh.v1 import executor_service_pb2 as contract
 from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 from sfumato_mesh.v1.reservation_pb2 import Reservation
-from tests.unit.front_scene import ATTEMPT, HASH, POPULATION, PROGRAM, QUERY, Engine, Front, _refused
+from tests.unit.front_scene import ATTEMPT, HASH, POPULATION, PROGRAM, QUERY, Engine, Front, refused
 
 
 @pytest.fixture
@@ -91,14 +89,14 @@ async def test_nothing_leaves_before_the_mark_is_raised(front: Front, monkeypatc
         raise StoreUnavailableError("away")
 
     monkeypatch.setattr(front.stores.marks, "raise_to", away)
-    refusal = await _refused(front.read)
+    refusal = await refused(front.read)
     assert (refusal.reason, refusal.domain) == ("RELEASE_STORE_UNAVAILABLE", MESH_DOMAIN)
 
 
 async def test_a_rewritten_chain_is_not_told(front: Front) -> None:
     front.commit()
     front.stores.marks.raise_to(Mark(POPULATION, 7, bytes(32)))
-    assert (await _refused(front.read)).reason == "LEDGER_BEHIND"
+    assert (await refused(front.read)).reason == "LEDGER_BEHIND"
 
 
 @pytest.mark.parametrize("spoil", ["missing", "changed", "digest"])
@@ -113,14 +111,14 @@ async def test_other_bytes_are_never_told_and_never_drawn_again(front: Front, sp
         path.write_bytes(bytes(data))
     else:
         front.accountant.present.release_digest = bytes(32)
-    refusal = await _refused(front.read)
+    refusal = await refused(front.read)
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.DATA_LOSS, "RELEASE_TAMPERED")
 
 
 async def test_a_release_of_another_plan_is_not_rendered(front: Front) -> None:
     front.commit()
     front.engine.program = replace(PROGRAM, digest=bytes(32))
-    assert (await _refused(front.read)).reason == "RELEASE_TAMPERED"
+    assert (await refused(front.read)).reason == "RELEASE_TAMPERED"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +128,7 @@ async def test_a_release_of_another_plan_is_not_rendered(front: Front) -> None:
 async def test_only_what_was_committed_is_read(front: Front, state: "Reservation.State", reason: str) -> None:
     front.commit()
     front.accountant.present.state = state
-    assert (await _refused(front.read)).reason == reason
+    assert (await refused(front.read)).reason == reason
 
 
 async def test_a_release_whose_life_is_over_is_not_read(front: Front) -> None:
@@ -138,7 +136,7 @@ async def test_a_release_whose_life_is_over_is_not_read(front: Front) -> None:
     front.accountant.present.expire_time.FromDatetime(datetime.now(UTC) + timedelta(hours=1))
     assert await front.read()
     front.accountant.present.expire_time.FromDatetime(datetime(2026, 1, 1, tzinfo=UTC))
-    refusal = await _refused(front.read)
+    refusal = await refused(front.read)
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "RELEASE_EXPIRED")
     assert refusal.metadata["expire_time"] == "2026-01-01T00:00:00Z"
 
@@ -146,7 +144,7 @@ async def test_a_release_whose_life_is_over_is_not_read(front: Front) -> None:
 async def test_a_withheld_release_is_not_read_until_it_is_allowed_again(front: Front) -> None:
     front.commit()
     front.accountant.present.withheld = True
-    refusal = await _refused(front.read)
+    refusal = await refused(front.read)
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "RELEASE_WITHHELD")
     front.accountant.present.withheld = False
     assert await front.read()
@@ -158,7 +156,7 @@ async def test_going_on_at_a_row(front: Front) -> None:
     assert kinds == ["schema", "row_count"]
     [_, batch, _] = await front.read(2)
     assert (batch.batch.start_offset, batch.batch.row_count) == (2, 1)
-    refusal = await _refused(lambda: front.read(4))
+    refusal = await refused(lambda: front.read(4))
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.OUT_OF_RANGE, "ROW_OUT_OF_RANGE")
     assert refusal.metadata["row_count"] == "3"
 
@@ -187,7 +185,7 @@ async def test_a_quote_that_is_about_to_be_paid_asks_whether_tasks_are_taken(fro
     front.queue.away = True
     response = await front.handlers.Quote(request, context)
     request.accepting = True
-    assert (await _refused(lambda: front.handlers.Quote(request, context))).reason == "NOT_ACCEPTING"
+    assert (await refused(lambda: front.handlers.Quote(request, context))).reason == "NOT_ACCEPTING"
     front.queue.away = False
     assert await front.handlers.Quote(request, context) == response
 
@@ -200,7 +198,7 @@ async def test_a_fresh_population_has_no_mark_to_check(front: Front) -> None:
 
 async def test_queue_away(front: Front) -> None:
     front.queue.away = True
-    refusal = await _refused(lambda: front.acceptance.check(POPULATION))
+    refusal = await refused(lambda: front.acceptance.check(POPULATION))
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "NOT_ACCEPTING")
     assert refusal.retry_after is not None
     front.queue.away = False
@@ -212,14 +210,14 @@ async def test_store_away(front: Front, monkeypatch: pytest.MonkeyPatch) -> None
         raise StoreUnavailableError("away")
 
     monkeypatch.setattr(front.stores.releases, "check_writable", away)
-    assert (await _refused(lambda: front.acceptance.check(POPULATION))).reason == "NOT_ACCEPTING"
+    assert (await refused(lambda: front.acceptance.check(POPULATION))).reason == "NOT_ACCEPTING"
 
 
 async def test_a_chain_without_its_mark_stays_closed(front: Front) -> None:
     front.stores.marks.raise_to(Mark(POPULATION, 4, HASH))
     front.accountant.contained = False
     for _ in range(2):
-        assert (await _refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
+        assert (await refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
     assert len(front.accountant.checks) == 2
 
 
@@ -229,14 +227,14 @@ async def test_nothing_is_told_of_a_chain_without_its_mark(front: Front) -> None
     front.accountant.contained = False
     for lost in (Mark(POPULATION, 5, bytes(32)), Mark(POPULATION, 9, bytes(32))):
         front.stores.marks.raise_to(lost)
-        assert (await _refused(front.read)).reason == "LEDGER_BEHIND"
+        assert (await refused(front.read)).reason == "LEDGER_BEHIND"
         assert front.stores.marks.get(POPULATION) == lost
 
 
 async def test_a_spoilt_mark_keeps_the_population_closed(front: Front, tmp_path: Path) -> None:
     (tmp_path / "marks").mkdir()
     (tmp_path / "marks" / "palmer.json").write_text("{}")
-    assert (await _refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
+    assert (await refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
 
 
 async def test_marks_raised_at_once_cost_few_writes(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,8 +272,8 @@ async def test_a_forked_chain_closes_the_population_at_once(front: Front) -> Non
     front.stores.marks.raise_to(Mark(POPULATION, 4, bytes(32)))
     front.accountant.contained = False
     request = contract.RaiseMarkRequest(head=LedgerHead(population=POPULATION, sequence=4, entry_hash=HASH))
-    assert (await _refused(lambda: front.handlers.RaiseMark(request, context))).reason == "LEDGER_BEHIND"
-    assert (await _refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
+    assert (await refused(lambda: front.handlers.RaiseMark(request, context))).reason == "LEDGER_BEHIND"
+    assert (await refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
 
 
 async def test_submit(front: Front) -> None:
@@ -283,7 +281,7 @@ async def test_submit(front: Front) -> None:
     await front.handlers.Submit(contract.SubmitRequest(query_id=QUERY), context)
     assert front.queue.submitted == [QUERY]
     front.queue.away = True
-    refusal = await _refused(lambda: front.handlers.Submit(contract.SubmitRequest(query_id=QUERY), context))
+    refusal = await refused(lambda: front.handlers.Submit(contract.SubmitRequest(query_id=QUERY), context))
     assert refusal.reason == "SERVICE_UNAVAILABLE"
 
 
@@ -334,7 +332,7 @@ async def test_a_mark_that_was_given_up_is_replaced_by_the_head_of_the_chain_tha
     lost = LedgerHead(population=POPULATION, sequence=100, entry_hash=HASH)
     front.accountant.contained = False
     front.time += 5
-    assert (await _refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
+    assert (await refused(lambda: front.acceptance.check(POPULATION))).reason == "LEDGER_BEHIND"
     other = bytes([7]) * 32
     front.accountant.given_up, front.accountant.contained = [lost], True
     front.accountant.head = LedgerHead(population=POPULATION, sequence=51, entry_hash=other)
@@ -361,98 +359,3 @@ async def test_the_mark_is_told_as_it_is_stored(front: Front) -> None:
     front.stores.marks.raise_to(Mark(POPULATION, 4, HASH))
     told = (await front.handlers.GetMark(request, context)).mark
     assert told == LedgerHead(population=POPULATION, sequence=4, entry_hash=HASH)
-
-
-OTHERS = [str(uuid.UUID(int=number)) for number in (11, 12, 13)]
-
-
-def drawn_by(query_id: str, confidence: float, digest: bytes = HASH, statement: str = "") -> Reservation:
-    """Another query, answered, with a task of its own."""
-    reservation = Reservation(state=Reservation.STATE_COMMITTED, release_query_id=query_id)
-    reservation.claim.query_id, reservation.claim.plan_digest = query_id, digest
-    reservation.claim.task.confidence = confidence
-    reservation.claim.task.question.sql.statement = statement
-    return reservation
-
-
-async def columns(front: Front) -> dict[str, list[Any]]:
-    schema, batch, _ = await front.read()
-    read = pa.ipc.read_schema(pa.py_buffer(schema.schema.serialized_schema))
-    answer: dict[str, list[Any]] = pa.ipc.read_record_batch(
-        pa.py_buffer(batch.batch.serialized_record_batch), read
-    ).to_pydict()
-    return answer
-
-
-async def test_a_release_of_an_older_compiler_is_read_by_what_was_sealed_with_it(front: Front) -> None:
-    front.commit()
-    front.engine.program, front.engine.readable = replace(PROGRAM, digest=bytes(32)), True
-    assert await columns(front) == {"again": [0.95]}
-
-
-async def test_an_equal_question_reads_an_older_release_beside_the_question_that_drew_it(front: Front) -> None:
-    sealed = front.commit()
-    front.stores.releases.put_if_absent(OTHERS[0], ATTEMPT, sealed)
-    front.accountant.present.release_query_id = OTHERS[0]
-    front.accountant.present.state = Reservation.STATE_SHARED
-    front.accountant.others[OTHERS[0]] = drawn_by(OTHERS[0], 0.5)
-    front.engine.program, front.engine.readable = replace(PROGRAM, digest=bytes(32)), True
-    assert await columns(front) == {"again": [0.5]}
-
-
-@pytest.mark.parametrize("readable", [True, False])
-async def test_a_derived_answer_is_proved_again_when_it_is_read(front: Front, readable: bool) -> None:
-    sealed = front.commit()
-    front.stores.releases.put_if_absent(OTHERS[0], ATTEMPT, sealed)
-    front.accountant.present.release_query_id = OTHERS[0]
-    front.accountant.present.state = Reservation.STATE_SHARED
-    front.accountant.present.origin = Query.ORIGIN_DERIVED
-    front.accountant.others[OTHERS[0]] = drawn_by(OTHERS[0], 0.25)
-    front.engine.readable = readable
-    if readable:
-        assert await columns(front) == {"derived": [0.25]}
-    else:
-        assert (await _refused(front.read)).reason == "RELEASE_TAMPERED"
-
-
-async def test_a_wider_question_of_todays_compiler_is_found(front: Front) -> None:
-    front.accountant.others = {
-        OTHERS[0]: drawn_by(OTHERS[0], 0.9, statement="other"),
-        OTHERS[1]: drawn_by(OTHERS[1], 0.9, digest=bytes(32), statement="wide"),  # scales may have been others then
-        OTHERS[2]: drawn_by(OTHERS[2], 0.9, statement="wide"),
-    }
-    front.engine.wider = {"wide": 1.0}
-    context: Any = None
-    found = await front.handlers.FindBase(contract.FindBaseRequest(base_query_ids=OTHERS), context)
-    assert found.base_query_id == OTHERS[2]
-    assert [each.alias for each in found.measures] == ["n"]
-    front.engine.wider = {}
-    found = await front.handlers.FindBase(contract.FindBaseRequest(base_query_ids=OTHERS), context)
-    assert found == contract.FindBaseResponse()
-
-
-@pytest.mark.parametrize(
-    ("looseness", "free", "best"),
-    [
-        ((0.9, 0.1, 0.5), 3, 1),
-        ((0.9, 0.1, 0.5), 1, 0),  # what is free goes before what is more exact
-        ((0.9, 0.5, 0.1), 2, 1),
-        ((0.9, 0.1, 0.5), 0, 1),
-        ((0.5, 0.2, 0.2), 3, 1),  # of equals, the first
-        ((None, 0.3, 0.2), 1, 2),  # the free one does not answer
-    ],
-)
-async def test_the_most_exact_base_answers(
-    front: Front, looseness: tuple[float | None, ...], free: int, best: int
-) -> None:
-    front.accountant.others = {name: drawn_by(name, 0.9, statement=name) for name in OTHERS}
-    front.engine.wider = {name: loose for name, loose in zip(OTHERS, looseness, strict=True) if loose is not None}
-    request = contract.FindBaseRequest(base_query_ids=OTHERS, free_base_count=free)
-    context: Any = None
-    assert (await front.handlers.FindBase(request, context)).base_query_id == OTHERS[best]
-
-
-async def test_a_quote_says_of_which_family_it_is(front: Front) -> None:
-    context: Any = None
-    quoted = await front.handlers.Quote(contract.QuoteRequest(), context)
-    assert (quoted.family_digest, quoted.base, quoted.derivable) == (b"f" * 32, True, False)

@@ -127,7 +127,8 @@ async def test_heads_leave_behind_the_mark(scene: Scene) -> None:
     assert (await stub.GetLedgerHead(request, metadata=scene.token)).head.sequence == 12
 
 
-async def test_grants_leave_behind_the_mark_of_their_chain_s_end(scene: Scene) -> None:
+async def test_grants_leave_behind_the_mark_of_their_chain_s_end(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sfumato_gateway.marks.KNOWN_SECONDS", 3600.0)
     stub: Any = BudgetAdminServiceStub(scene.channel)
     request = budget_admin_service_pb2.GrantBudgetRequest(
         scope=SCOPE,

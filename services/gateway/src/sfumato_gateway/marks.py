@@ -4,7 +4,9 @@ A population whose restored chain does not contain its mark stays closed, so tha
 that never was, and no restored backup gives budget back.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 import grpc
@@ -19,15 +21,33 @@ from sfumato_mesh.v1.executor_service_pb2_grpc import ExecutorServiceStub
 from sfumato_mesh.v1.reservation_pb2 import Reservation
 
 _MAX_POPULATIONS: Final = 10_000
+KNOWN_SECONDS: Final = 1.0
+"""How long a mark is taken for one that the chain contains: a backup may be put in its place, as the front expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A mark as the executor told it."""
+
+    sequence: int
+    entry_hash: bytes
+    until: float
+    """From when on it is asked again."""
 
 
 class Marks:
-    """Raises marks; remembers what it raised, so that a position is written once. For one event loop."""
+    """Raises marks; remembers for a second what it raised, so that few calls do for many. For one event loop."""
 
-    def __init__(self, accountant: grpc.aio.Channel, executor: grpc.aio.Channel) -> None:
+    def __init__(
+        self,
+        accountant: grpc.aio.Channel,
+        executor: grpc.aio.Channel,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
         self._ledger = LedgerServiceStub(accountant)
         self._executor = ExecutorServiceStub(executor)
-        self._raised: dict[str, tuple[int, bytes]] = {}
+        self._raised: dict[str, _Known] = {}
 
     async def raise_to(self, heads: Iterable[LedgerHead]) -> None:
         """Return once the mark of each population is durably at or above the highest of its heads.
@@ -44,8 +64,8 @@ class Marks:
             if self._covers(head.population, head.sequence, head.entry_hash):
                 continue
             with asking("executor"):
-                await self._executor.RaiseMark(RaiseMarkRequest(head=head), timeout=CALL_SECONDS)
-            self.raised(head)
+                response = await self._executor.RaiseMark(RaiseMarkRequest(head=head), timeout=CALL_SECONDS)
+            self._remember(response.mark)
 
     async def raise_to_positions(self, positions: Iterable[tuple[str, int]]) -> frozenset[str]:
         """Do so for positions (population, sequence) whose hash is not known: up to the present end of their chain.
@@ -87,19 +107,22 @@ class Marks:
         self._raised.pop(population, None)
 
     def raised(self, head: LedgerHead) -> None:
-        """Remember that a population's mark is at or above a position."""
+        """Remember that a population's mark was found at or above a position just now."""
+        if not self._covers(head.population, head.sequence, entry_hash=None):
+            self._remember(head)
+
+    def _remember(self, mark: LedgerHead) -> None:
         if len(self._raised) >= _MAX_POPULATIONS:
             self._raised.clear()
-        known = self._raised.get(head.population)
-        if known is None or known[0] < head.sequence:
-            self._raised[head.population] = (head.sequence, head.entry_hash)
+        until = self._monotonic() + KNOWN_SECONDS
+        self._raised[mark.population] = _Known(mark.sequence, mark.entry_hash, until)
 
     def _covers(self, population: str, sequence: int, entry_hash: bytes | None) -> bool:
         known = self._raised.get(population)
-        if known is None or known[0] < sequence:
+        if known is None or known.sequence < sequence or self._monotonic() >= known.until:
             return False
         # The same position with another hash is another chain: the executor has to see it.
-        return known[0] > sequence or entry_hash is None or known[1] == entry_hash
+        return known.sequence > sequence or entry_hash is None or known.entry_hash == entry_hash
 
 
 def terminal_of(reservation: Reservation) -> LedgerHead:

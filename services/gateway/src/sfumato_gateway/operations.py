@@ -65,7 +65,8 @@ class OperationsHandlers(OperationsServicer):  # type: ignore[misc]  # Google's 
     ) -> operations_pb2.Operation:
         """Return one when it has ended, or as it is when the time is over."""
         name = _id(request.name)
-        wanted = float(request.timeout.seconds) if request.HasField("timeout") else MAX_WAIT_SECONDS  # whole seconds
+        timeout = request.timeout  # whose seconds may be more than any timedelta holds
+        wanted = timeout.seconds + timeout.nanos / 1e9 if request.HasField("timeout") else MAX_WAIT_SECONDS
         operation = operation_of(await self._preparations.get(name))
         try:
             async with asyncio.timeout(max(0.0, min(wanted, MAX_WAIT_SECONDS))):

@@ -1,7 +1,7 @@
 """Reading one answer, over as many streams as it takes."""
 
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from typing import Final, Protocol, TextIO
 
 import grpc
@@ -9,7 +9,7 @@ from google.rpc import code_pb2
 
 from sfumato._core.statuses import Refusal
 from sfumato._core.streams import AnswerReader, Damaged
-from sfumato._transport.calls import Calls, read_error
+from sfumato._transport.calls import Calls, Stream, end_stream, read_error
 from sfumato.charges import Charge
 from sfumato.errors import CorruptAnswer, Unavailable
 from sfumato.v1 import query_pb2
@@ -27,15 +27,6 @@ class Event(Protocol):
     @property
     def event(self) -> query_pb2.QueryEvent:
         """The event."""
-
-
-class Stream(Protocol):
-    """A running stream."""
-
-    def __iter__(self) -> Iterator[Event]: ...
-
-    def cancel(self) -> object:
-        """Stop reading; the query goes on."""
 
 
 class ProgressLine:
@@ -78,8 +69,8 @@ class ProgressLine:
 
 def collect(
     calls: Calls,
-    start: Callable[[float], Stream],
-    attach: Callable[[str, int, float], Stream] | None,
+    start: Callable[[float], Stream[Event]],
+    attach: Callable[[str, int, float], Stream[Event]] | None,
     *,
     reader: AnswerReader | None = None,
     timeout: float | None = None,
@@ -127,7 +118,7 @@ def collect(
         line.clear()
 
 
-def _read(calls: Calls, stream: Stream, reader: AnswerReader, line: ProgressLine) -> Refusal | None:
+def _read(calls: Calls, stream: Stream[Event], reader: AnswerReader, line: ProgressLine) -> Refusal | None:
     """Read one stream to its end; None: the answer is whole."""
     try:
         for response in stream:
@@ -137,20 +128,12 @@ def _read(calls: Calls, stream: Stream, reader: AnswerReader, line: ProgressLine
     except grpc.RpcError as error:
         return None if reader.complete is not None else read_error(error, calls.connection.target)
     except Damaged as damage:
-        _end(stream)
+        end_stream(stream)
         return Refusal(code_pb2.UNAVAILABLE, f"the answer does not arrive whole: {damage}.")
     except (CorruptAnswer, KeyboardInterrupt):
-        _end(stream)
+        end_stream(stream)
         raise
     return None if reader.complete is not None else Refusal(code_pb2.UNAVAILABLE, "the stream was cut.")
-
-
-def _end(stream: Stream) -> None:
-    """Stop a stream. In a program that traces its calls it is a generator, which drops its call when it is closed."""
-    if isinstance(stream, Generator):
-        stream.close()
-    else:
-        stream.cancel()
 
 
 def _late(reader: AnswerReader, found_by: str) -> Unavailable:

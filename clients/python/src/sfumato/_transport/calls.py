@@ -2,8 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Final, Protocol, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, EncodeError, Message
@@ -17,12 +17,30 @@ from sfumato.errors import InvalidRequest, RequestTooLarge, SfumatoError
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
+ResponseT_co = TypeVar("ResponseT_co", covariant=True)
 StubT = TypeVar("StubT")
 
 DEADLINE: Final = 30.0
 """Seconds for one attempt of a call that answers once."""
 _STATUS_KEY: Final = "grpc-status-details-bin"
 _UNREACHABLE: Final = "no mesh answers at {target}."
+
+
+class Stream(Protocol[ResponseT_co]):
+    """The responses of a running call."""
+
+    def __iter__(self) -> Iterator[ResponseT_co]: ...
+
+    def cancel(self) -> object:
+        """Stop reading; what the mesh does for it goes on or ends there."""
+
+
+def end_stream(stream: Stream[object]) -> None:
+    """Stop a stream. In a program that traces its calls it is a generator, which drops its call when it is closed."""
+    if isinstance(stream, Generator):
+        stream.close()
+    else:
+        stream.cancel()
 
 
 def read_error(error: grpc.RpcError, target: str) -> Refusal:

@@ -1,14 +1,14 @@
 """Calls about ledgers: head, export, verification by the mesh, another key."""
 
 import uuid
-from collections.abc import Generator, Iterator
-from typing import Final, Protocol, TypeVar
+from collections.abc import Iterator
+from typing import Final, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
 from sfumato._core.statuses import to_exception
-from sfumato._transport.calls import Calls, read_error
+from sfumato._transport.calls import Calls, Stream, end_stream, read_error
 from sfumato._transport.session import required
 from sfumato.v1 import ledger_service_pb2 as pb
 from sfumato.v1 import (
@@ -19,20 +19,9 @@ from sfumato.v1 import (
 )
 
 ResponseT = TypeVar("ResponseT", bound=Message)
-ResponseT_co = TypeVar("ResponseT_co", bound=Message, covariant=True)
 
 _DEADLINE: Final = 3600.0
 """Seconds for a stream over a whole chain."""
-
-
-class Responses(Protocol[ResponseT_co]):
-    """The responses of a stream."""
-
-    def __iter__(self) -> Iterator[ResponseT_co]: ...
-
-    def cancel(self) -> bool:
-        """End the stream."""
-        ...
 
 
 class LedgerCalls:
@@ -72,7 +61,7 @@ class LedgerCalls:
     def _stub(self) -> ledger_service_pb2_grpc.LedgerServiceStub:
         return self._calls.stub(ledger_service_pb2_grpc.LedgerServiceStub)
 
-    def _stream(self, responses: "Responses[ResponseT]") -> Iterator[ResponseT]:
+    def _stream(self, responses: Stream[ResponseT]) -> Iterator[ResponseT]:
         try:
             for response in responses:
                 self._calls.answered()
@@ -80,7 +69,4 @@ class LedgerCalls:
         except grpc.RpcError as error:
             raise to_exception(read_error(error, self._calls.connection.target)) from None
         finally:
-            if isinstance(responses, Generator):  # of a program that traces its calls: closing it drops the call
-                responses.close()
-            else:
-                responses.cancel()
+            end_stream(responses)

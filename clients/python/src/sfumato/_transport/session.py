@@ -29,7 +29,8 @@ from sfumato.v1 import (
 )
 
 if TYPE_CHECKING:
-    from sfumato._transport.answers import Stream
+    from sfumato._transport.answers import Event
+    from sfumato._transport.calls import Stream
 
 PAGE: Final = 1000
 _QUERY: Final = re.compile(r"queries/[0-9a-f-]{36}")
@@ -113,7 +114,7 @@ class Session:
         check_size(request)
         run = self._queries.RunQuery
 
-        def start(deadline: float) -> "Stream":
+        def start(deadline: float) -> "Stream[Event]":
             return run(request, timeout=deadline, metadata=self.calls.metadata)
 
         reader = collect(
@@ -130,7 +131,7 @@ class Session:
         check_size(request)
         run = self._queries.RunDummyQuery
 
-        def start(deadline: float) -> "Stream":
+        def start(deadline: float) -> "Stream[Event]":
             return run(request, timeout=deadline, metadata=self.calls.metadata)
 
         return Answer(collect(self.calls, start, None, found_by="the same call"), is_dummy=True)
@@ -138,13 +139,13 @@ class Session:
     def attach(self, query: query_pb2.Query, timeout: float | None) -> Answer:
         """Wait for the answer of a query."""
 
-        def start(deadline: float) -> "Stream":
+        def start(deadline: float) -> "Stream[Event]":
             return self._join(query.name, 0, deadline)
 
         reader = AnswerReader(query=query)
         return Answer(collect(self.calls, start, self._join, reader=reader, timeout=timeout), evidence=self.evidence)
 
-    def _join(self, name: str, start_row: int, deadline: float) -> "Stream":
+    def _join(self, name: str, start_row: int, deadline: float) -> "Stream[Event]":
         request = query_service_pb2.AttachQueryRequest(name=name, start_row=start_row)
         return self._queries.AttachQuery(request, timeout=deadline, metadata=self.calls.metadata)
 

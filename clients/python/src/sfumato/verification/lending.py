@@ -67,6 +67,8 @@ def _check_raised(books: Books, scope: Scope, grant: Grant, lender: Scope, prese
         raise Broken("frozen", f"it is lent while {frozen.words(books.population)} is frozen")
     if sum(each.analyst == lender.analyst for each in books.grants) > 1:
         raise Broken("delegation", f"{lender.analyst} has several grants, which bind each other, and lends of one")
+    if any(each.analyst == scope.analyst and each != scope for each in books.grants):
+        raise Broken("delegation", f"{scope.analyst} has another grant, which a loan would bind")
     limit = grant.limit.as_loss()
     lent = books.lent.get(lender, NOTHING)
     total = books.spent_in(lender).plus(

@@ -69,18 +69,23 @@ class Readmission:
             raise Inadmissible("delegation", "it had a grant of its own, and is lent another")
         limit, present = _amounts(facts), (0, 0) if before is None else _amounts(before)
         if any(new > old for new, old in zip(limit, present, strict=True)):
-            self._check_raised(lender, user)
+            self._check_raised(grant.scope, lender, user)
         used = used_by(self._fold, grant.scope)
         spent = used.rho_picos if facts.limit.HasField("rho") else used.epsilon_picos or 0
         floor = (min(present[0], spent), min(present[1], used.delta_attos))
         if any(new < least for new, least in zip(limit, floor, strict=True)):
             raise Inadmissible("delegation", "it is lowered below what is used of it")
 
-    def _check_raised(self, lender: ScopeKey, user: str) -> None:
-        if user != lender.analyst:
-            raise Inadmissible("delegation", "it is lent by another than the analyst whose scope it is from")
+    def _check_raised(self, borrower: ScopeKey, lender: ScopeKey, user: str) -> None:
+        if user != lender.analyst or borrower != lender._replace(analyst=borrower.analyst):
+            raise Inadmissible(
+                "delegation", "it is lent by another than the analyst whose scope it is from, or on other parts"
+            )
         if stopper(self._fold, lender) is not None:
             raise Inadmissible("frozen", f"it is lent while {lender.words(self._population)} is frozen")
+        for scope in (lender, borrower):
+            if any(other.analyst == scope.analyst and other != scope for other in self._fold.grants):
+                raise Inadmissible("delegation", f"{scope.analyst} has another grant, which a loan would bind or evade")
         if not self._accounting.fits(self._fold.grants[lender].limit, used_by(self._fold, lender)):
             raise Inadmissible("delegation", f"{lender.words(self._population)} has not so much left")
 
