@@ -52,8 +52,8 @@ test-mesh: services  ## the demo and the end-to-end suite on a fresh mesh of pro
 crash: setup services ## every death at every step, on every broker, and long walks of the model
 	@set -a; . build/services/env; set +a; SFUMATO_CRASH=all $(PYTEST) tests/crash tests/model
 
-bench: setup         ## numbers of this machine: a table, and build/bench.json
-	.venv/bin/python -m tests.bench
+bench: setup services ## numbers of this machine: a table, and build/bench.json
+	@set -a; . build/services/env; set +a; .venv/bin/python -m tests.bench
 
 demo: setup          ## the embedded mesh, real questions on real data
 	@.venv/bin/sfumato demo

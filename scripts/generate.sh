@@ -10,6 +10,10 @@ rm -rf build/gen
 mkdir -p build
 buf generate >build/generate.log 2>&1 || { cat build/generate.log >&2; exit 1; }
 rm -rf build/gen/google
+# Files without a service have empty stubs of gRPC, which would only be installed.
+find build/gen -name '*_pb2_grpc.py' | while read -r stub; do
+  grep -q Servicer "$stub" || rm "$stub" "${stub}i"
+done
 client=clients/python/src
 mesh=services/mesh/src
 for package in sfumato/v1 buf/validate sfumato_mesh/v1; do

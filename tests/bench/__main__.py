@@ -14,6 +14,7 @@ from tests.bench import (
     bench_footprint,
     bench_large,
     bench_ledger,
+    bench_production,
     bench_queries,
     bench_stream,
     bench_verification,
@@ -44,6 +45,7 @@ def _engine() -> list[Line]:
 
 GROUPS: dict[str, Callable[[], list[Line]]] = {
     "queries": bench_queries.rows,
+    "production": bench_production.rows,
     "large": bench_large.rows,
     "engine": _engine,
     "accounting": bench_accounting.rows,

@@ -77,7 +77,7 @@ def _of_process(mesh: MeshProcess) -> list[Line]:
         first = questions[0]
         bare, quote, answer, repeat = in_turns(
             _TIMES,
-            _bare_call(clients[0]),
+            bare_call(clients[0]),
             partial(first.quote, rho=_RHO),
             partial(first.run, rho=_RHO, fresh=True),
             partial(first.run, rho=_RHO),
@@ -87,7 +87,7 @@ def _of_process(mesh: MeshProcess) -> list[Line]:
             at_most("count, 344 rows, end to end: p50", answer, "ms", 8.0, quote, "its quote"),
             at_most("repeated question: p50, free", repeat, "ms", 4.0, answer, "the first answer"),
         ]
-        bare_rate = rate([_bare_call(each) for each in clients[:4]], _TIMES * 4)
+        bare_rate = rate([bare_call(each) for each in clients[:4]], _TIMES * 4)
         for number in (1, 4):
             quotes = [partial(each.quote, rho=_RHO) for each in questions[:number]]
             found = rate(quotes, _TIMES * 2)
@@ -166,7 +166,7 @@ def _in_one_process(mesh: MeshProcess, beside: float) -> Line:
     return Line("count, mesh in the client's process: p50", value, "ms", beside, "mesh in a process of its own")
 
 
-def _bare_call(client: sf.Mesh) -> Callable[[], object]:
+def bare_call(client: sf.Mesh) -> Callable[[], object]:
     """A call of the same gateway that reads nothing: transport, authentication and interceptors."""
     calls = client._session.calls
     stub = calls.stub(identity_service_pb2_grpc.IdentityServiceStub)

@@ -322,7 +322,7 @@ parts = ProcessParts(Parts)
 app = make_worker_app(url, prefix, parts)
 loaded = {name for name in ("polars", "opendp") if name in sys.modules}
 assert not loaded, loaded
-sys.exit(run_worker(app, 1))
+sys.exit(run_worker(app, 1, ("queries", "preparations", "library")))
 """
 
 

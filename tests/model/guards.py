@@ -29,7 +29,7 @@ from sfumato_executor.settler import Settler
 from sfumato_executor.sweeper import Sweeper
 from sfumato_executor.telling import MarkRaiser
 from sfumato_executor.worker import QueryWorker
-from sfumato_gateway.queries import QueryHandlers
+from sfumato_gateway.payments import Payments
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ GUARDS: Final = (
         "record if there is None else ClaimRecord.read(there)", "record", "twins",
     ),
     Guard(
-        "the gateway hands a paid query to its own body only", "2", QueryHandlers, "_reserved",
-        "if paid.reservation.claim.body_digest != body_digest:", "if False:", "twins",
+        "the gateway hands a paid query to its own body only", "2", Payments, "_reserved",
+        "if paid.reservation.claim.body_digest != order.body_digest:", "if False:", "twins",
     ),
     Guard("a paid query is not paid again", "3a", Reserve, "decide", "if paid is not None:", "if False:", "twins"),
     Guard(
@@ -152,7 +152,7 @@ GUARDS: Final = (
         "claim.claim.analyst != caller.user", "False", "endings",
     ),
     Guard(
-        "the mark is raised before anything is told", "12", ReleaseReader, "read",
+        "the mark is raised before anything is told", "12", ReleaseReader, "read_answer",
         "self._mark(reservation, read_at))", "asyncio.sleep(0))", "twins",
     ),
     Guard(
@@ -164,7 +164,7 @@ GUARDS: Final = (
         "digest_of(sealed) != reservation.release_digest", "False", "tampered",
     ),
     Guard(
-        "a withheld release is not read", "13", ReleaseReader, "read",
+        "a withheld release is not read", "13", ReleaseReader, "read_answer",
         "if reservation.withheld:", "if False:", "withheld",
     ),
     Guard(

@@ -70,7 +70,7 @@ class LossyQueue:
     tasks: deque[str] = field(default_factory=deque)
     _waiting: list["asyncio.Future[None]"] = field(default_factory=list)
 
-    def submit_query(self, query_id: str) -> None:
+    def submit_query(self, query_id: str, engine: str = "native") -> None:
         outcome = wait(self.stepper.pause("submit", (OK, AWAY, "lost", "doubled")))
         if outcome == AWAY:
             raise QueueUnavailableError
@@ -272,7 +272,7 @@ def _model_parts(world: World) -> Iterator[None]:
     with ExitStack() as stack:
         parts = {
             "open_executor_stores": lambda _: world.stores,
-            "NativeEngine": lambda: world.engine,
+            "open_engines": lambda *_: world.engine,
             "make_app": lambda *_: None,
             "TaskQueue": lambda _: world.queue,
             "instrument": lambda: None,

@@ -12,8 +12,9 @@ from sfumato.v1.ledger_pb2 import LedgerHead
 from sfumato.v1.quote_pb2 import DataVersion, MeasureAccuracy, Quote
 from sfumato_executor.accepting import Acceptance
 from sfumato_executor.basing import BaseFinder
-from sfumato_executor.engine import DerivedMeasures, Family, UnreadableReleaseError
+from sfumato_executor.engine import AnyProgram, DerivedMeasures, Family, UnreadableReleaseError
 from sfumato_executor.executor_service import ExecutorHandlers
+from sfumato_executor.model_handlers import ModelReader
 from sfumato_executor.plan.program import Bounding, KeyDomain, Loss, Program
 from sfumato_executor.queue import QueueUnavailableError
 from sfumato_executor.quoted_records import QuotedRecords
@@ -88,7 +89,7 @@ class Engine:
     def price(self, task: Any, record: Any) -> Program:
         return self.program
 
-    def render(self, program: Program, release: pa.Table, confidence: float) -> pa.Table:
+    def render(self, program: AnyProgram, release: pa.Table, confidence: float) -> pa.Table:
         return pa.table({"n": release["draw_0"], "n.lower": [confidence] * release.num_rows})
 
     def quote(self, task: Any, record: DatasetRecord, group_sizes: tuple[int, ...]) -> Quote:
@@ -129,7 +130,7 @@ class Queue:
         if self.away:
             raise QueueUnavailableError("away")
 
-    def submit_query(self, query_id: str) -> None:
+    def submit_query(self, query_id: str, engine: str = "native") -> None:
         self.check_reachable()
         self.submitted.append(query_id)
 
@@ -149,7 +150,8 @@ class Front:
         self.acceptance = Acceptance(self.queue, self.stores.releases, self.marks, lambda: self.time)
         reader = ReleaseReader(self.accountant, self.stores.releases, self.marks, self.engine)
         bases, records = BaseFinder(self.accountant, self.engine), QuotedRecords(self.accountant)
-        self.handlers = ExecutorHandlers(self.engine, self.acceptance, self.queue, reader, self.marks, bases, records)
+        parts = self.acceptance, self.queue, reader, self.marks, bases, records
+        self.handlers = ExecutorHandlers(self.engine, *parts, ModelReader(reader))
 
     async def read(self, start_row: int = 0, terminal: LedgerHead | None = None) -> list[contract.ReadReleaseResponse]:
         request = contract.ReadReleaseRequest(query_id=QUERY, start_row=start_row, terminal=terminal)

@@ -13,6 +13,7 @@ from sfumato.v1 import query_pb2, query_service_pb2, receipt_pb2
 from sfumato.v1.arrow_pb2 import ArrowBatch, ArrowSchema
 from sfumato.v1.charge_pb2 import Charge, RhoDelta
 from sfumato.v1.dataset_pb2 import Dataset, PrivacyUnit
+from sfumato.v1.fitted_model_pb2 import FittedEstimator
 from sfumato.v1.payment_pb2 import Payment
 from sfumato.v1.population_pb2 import Population
 from sfumato.v1.query_pb2 import Query
@@ -21,10 +22,15 @@ from sfumato.v1.question_pb2 import Question, SqlQuery
 from sfumato.v1.quote_pb2 import DataVersion, MeasureAccuracy, Quote
 from sfumato.v1.scope_pb2 import Scope, ScopeCharge, ScopePrice
 from sfumato_gateway.answers import Answers
+from sfumato_gateway.fits import Fits
 from sfumato_gateway.identifiers import query_id
 from sfumato_gateway.marks import Marks
+from sfumato_gateway.models import ModelHandlers
+from sfumato_gateway.operations import OperationHandlers, OperationsHandlers
+from sfumato_gateway.preparations import Preparations
 from sfumato_gateway.pricing import Pricing
 from sfumato_gateway.queries import QueryHandlers
+from sfumato_gateway.running import Running
 from sfumato_mesh import refusals
 from sfumato_mesh.caller import Caller, enter_call
 from sfumato_mesh.inprocess import InProcessServer
@@ -229,6 +235,32 @@ class MadeUpMesh(
         event = query_pb2.QueryEvent(complete=query_pb2.Complete(row_count=request.row_count))
         yield executor_service_pb2.RunDummyResponse(event=event)
 
+    async def ReadModel(self, request: Any, context: Any) -> Any:
+        self._ask("ReadModel", request)
+        return executor_service_pb2.ReadModelResponse(fitted_estimator=FittedEstimator(library="diffprivlib 0.6.6"))
+
+    async def SampleModel(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self._ask("SampleModel", request)
+        yield executor_service_pb2.SampleModelResponse(schema=ArrowSchema(serialized_schema=b"schema"))
+        yield executor_service_pb2.SampleModelResponse(batch=ArrowBatch(row_count=request.row_count))
+
+    async def FitDummyModel(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self._ask("FitDummyModel", request)
+        yield executor_service_pb2.FitDummyModelResponse(fitted_estimator=FittedEstimator())
+        yield executor_service_pb2.FitDummyModelResponse(schema=ArrowSchema(serialized_schema=b"schema"))
+        yield executor_service_pb2.FitDummyModelResponse(batch=ArrowBatch(row_count=request.row_count))
+
+    # --- preparations: there are none
+
+    async def GetPreparation(self, request: Any, context: Any) -> Any:
+        raise mesh_refusal("PREPARATION_UNKNOWN")
+
+    async def DeletePreparation(self, request: Any, context: Any) -> Any:
+        raise mesh_refusal("PREPARATION_UNKNOWN")
+
+    async def ListPreparations(self, request: Any, context: Any) -> Any:
+        return catalog_service_pb2.ListPreparationsResponse()
+
 
 class CallingAs(CallInterceptor):
     """Stands for authentication."""
@@ -266,8 +298,19 @@ class Scene:
         channel = neighbours.channel()
         marks = Marks(channel, channel, monotonic=lambda: self.now)
         answers = Answers(channel, channel, marks, heartbeat=0.02)
-        QueryHandlers(channel, channel, Pricing(channel, channel), answers, marks).register(gateway)
-        self.stub: Any = QueryServiceStub(gateway.channel())
+        pricing = Pricing(channel, channel)
+        fits = Fits(channel, marks)
+        running = Running(Preparations(channel, channel), fits)
+        handlers = (
+            QueryHandlers(channel, channel, pricing, answers, marks),
+            ModelHandlers(channel, channel, pricing, marks, fits),
+            OperationHandlers(running),
+            OperationsHandlers(running),
+        )
+        for each in handlers:
+            each.register(gateway)
+        self.channel: Any = gateway.channel()
+        self.stub: Any = QueryServiceStub(self.channel)
 
     def call_as(self, caller: Caller) -> None:
         self.authentication.caller = caller

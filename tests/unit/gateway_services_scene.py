@@ -44,11 +44,15 @@ from sfumato_mesh.keys import key_id
 from sfumato_mesh.refusal import MESH_DOMAIN, Refusal
 from sfumato_mesh.server import ServerLike
 from sfumato_mesh.tokens import LocalIssuer, TokenVerifier
-from sfumato_mesh.v1 import catalog_service_pb2, data_service_pb2, executor_service_pb2
+from sfumato_mesh.v1 import catalog_service_pb2, data_service_pb2, executor_service_pb2, reservation_service_pb2
 from sfumato_mesh.v1.catalog_service_pb2 import Preparation
 from sfumato_mesh.v1.catalog_service_pb2_grpc import CatalogServiceServicer, add_CatalogServiceServicer_to_server
 from sfumato_mesh.v1.data_service_pb2_grpc import DataServiceServicer, add_DataServiceServicer_to_server
 from sfumato_mesh.v1.executor_service_pb2_grpc import ExecutorServiceServicer, add_ExecutorServiceServicer_to_server
+from sfumato_mesh.v1.reservation_service_pb2_grpc import (
+    ReservationServiceServicer,
+    add_ReservationServiceServicer_to_server,
+)
 
 POPULATION = "populations/palmer"
 SCOPE = Scope(population=POPULATION)
@@ -63,6 +67,7 @@ class MadeUpMesh(
     BudgetAdminServiceServicer,
     DataServiceServicer,
     ExecutorServiceServicer,
+    ReservationServiceServicer,
 ):
     """Accountant and executor in one."""
 
@@ -164,6 +169,12 @@ class MadeUpMesh(
         del self.preparations[request.preparation_id]
         return catalog_service_pb2.DeletePreparationResponse()
 
+    async def GetReservation(self, request: Any, context: Any) -> Any:
+        raise Refusal(grpc.StatusCode.NOT_FOUND, "RESERVATION_UNKNOWN", "no", domain=MESH_DOMAIN)
+
+    async def ListReservations(self, request: Any, context: Any) -> Any:
+        return reservation_service_pb2.ListReservationsResponse()
+
     async def PrepareVersion(self, request: Any, context: Any) -> Any:
         self._ask("PrepareVersion", request)
         return data_service_pb2.PrepareVersionResponse()
@@ -183,6 +194,7 @@ class Scene:
             add_BudgetAdminServiceServicer_to_server,
             add_DataServiceServicer_to_server,
             add_ExecutorServiceServicer_to_server,
+            add_ReservationServiceServicer_to_server,
         )
         for add in adds:
             add(self.mesh, neighbours)

@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 POPULATION = "populations/palmer"
 SECOND = timedelta(seconds=1)
 AWAY = Refusal(grpc.StatusCode.UNAVAILABLE, "SERVICE_UNAVAILABLE", "away")
-LEASES = Leases(query=20 * SECOND, preparation=600 * SECOND)
+LEASES = Leases(query=20 * SECOND, preparation=600 * SECOND, library=300 * SECOND)
 
 
 def identifier(index: int) -> str:
@@ -109,7 +109,7 @@ class Queue:
     submitted: list[str] = field(default_factory=list)
     away: bool = False
 
-    def submit_query(self, query_id: str) -> None:
+    def submit_query(self, query_id: str, engine: str = "native") -> None:
         if self.away:
             raise QueueUnavailableError("away")
         self.submitted.append(query_id)

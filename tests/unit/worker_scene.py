@@ -13,6 +13,7 @@ import pyarrow as pa
 from sfumato.v1.charge_pb2 import Charge
 from sfumato.v1.ledger_pb2 import LedgerHead
 from sfumato.v1.quote_pb2 import DataVersion, MeasureAccuracy
+from sfumato_executor.engine import AnyProgram
 from sfumato_executor.plan.program import Bounding, KeyDomain, Loss, Program
 from sfumato_executor.releases.directory_objects import DirectoryObjects
 from sfumato_executor.releases.objects import StoreUnavailableError
@@ -140,10 +141,10 @@ class Engine:
             raise self.refusal
         return self.program
 
-    def measures(self, program: Program, task: Task, record: DatasetRecord) -> Sequence[MeasureAccuracy]:
+    def measures(self, program: AnyProgram, task: Task, record: DatasetRecord) -> Sequence[MeasureAccuracy]:
         return [MeasureAccuracy(alias="n")]
 
-    def draw(self, program: Program, folder: Path) -> pa.Table:
+    def draw(self, program: AnyProgram, folder: Path) -> pa.Table:
         assert (folder / "table").read_text() == "rows"
         self.draws += 1
         if self.failure is not None:

@@ -23,6 +23,7 @@ from sfumato_embedded.identities import ADMINISTRATOR, AUDIENCE, ISSUER, issue
 from sfumato_embedded.ledger_keys import retire_ledger_key
 from sfumato_executor import service as executor_service
 from sfumato_executor.embedded_worker import start_in_thread
+from sfumato_executor.library_thread import LibraryThread
 from sfumato_executor.queue import register_tasks
 from sfumato_executor.releases.prepared import PreparedData
 from sfumato_executor.settings import ExecutorSettings
@@ -141,7 +142,9 @@ async def run_mesh(folder: DataFolder, port: int = 0) -> AsyncIterator[EmbeddedM
         loop = asyncio.get_running_loop()
         blocking = SyncMeshChannel(accounts.sync_channel(loop), signers["executor"], "accountant")
         parts = await asyncio.to_thread(executor_service.open_worker, settings, blocking)
-        register_tasks(front.app, parts.run_query, parts.prepare)
+        library = LibraryThread(parts.run_query)
+        stack.push_async_callback(asyncio.to_thread, library.close)
+        register_tasks(front.app, parts.run_query, parts.prepare, library.submit)
         worker = await asyncio.to_thread(start_in_thread, front.app)
         stack.push_async_callback(asyncio.to_thread, worker.stop)
         stack.callback(parts.stopping.set)

@@ -6,15 +6,19 @@ Only `WorkerEngine.draw` sees data. All else is a function of the task and of pu
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
 from sfumato.v1.quote_pb2 import MeasureAccuracy, Quote
+from sfumato_executor.engines.library.program import LibraryProgram
 from sfumato_executor.plan.program import Program
 from sfumato_executor.releases.sealing import Unsealed
 from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 from sfumato_mesh.v1.task_pb2 import Task
+
+AnyProgram: TypeAlias = Program | LibraryProgram
+"""What a task was compiled to; the engine that compiled it runs and renders it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class UnreadableReleaseError(Exception):
 class Pricing(Protocol):
     """Compiling a task: the same for front and workers, or a worker would drop what the front has sold."""
 
-    def price(self, task: Task, record: DatasetRecord) -> Program:
+    def price(self, task: Task, record: DatasetRecord) -> AnyProgram:
         """Compile a task against a published dataset.
 
         Raises:
@@ -58,11 +62,11 @@ class Pricing(Protocol):
 class WorkerEngine(Pricing, Protocol):
     """What a worker runs. Threads share it."""
 
-    def measures(self, program: Program, task: Task, record: DatasetRecord) -> Sequence[MeasureAccuracy]:
+    def measures(self, program: AnyProgram, task: Task, record: DatasetRecord) -> Sequence[MeasureAccuracy]:
         """Return mechanisms and intervals of a program, at the task's confidence and the policy's group sizes."""
         ...
 
-    def draw(self, program: Program, folder: Path) -> pa.Table:
+    def draw(self, program: AnyProgram, folder: Path) -> pa.Table:
         """Run a program on prepared data and draw its noise once: the canonical release."""
         ...
 
@@ -78,7 +82,7 @@ class FrontEngine(Pricing, Protocol):
         """
         ...
 
-    def render(self, program: Program, release: pa.Table, confidence: float) -> pa.Table:
+    def render(self, program: AnyProgram, release: pa.Table, confidence: float) -> pa.Table:
         """Return the answer's columns for a canonical release."""
         ...
 

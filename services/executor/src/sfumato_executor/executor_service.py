@@ -4,29 +4,32 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import pyarrow as pa
 
 from sfumato.v1 import ledger_pb2, query_pb2
-from sfumato.v1.arrow_pb2 import ArrowBatch
+from sfumato.v1.fitted_model_pb2 import FittedEstimator
 from sfumato_executor.accepting import Acceptance
 from sfumato_executor.basing import BaseFinder
 from sfumato_executor.engine import FrontEngine
+from sfumato_executor.engines.library.isolation import EngineFailedError
+from sfumato_executor.model_handlers import ModelReader
 from sfumato_executor.queue import QueueUnavailableError, TaskQueue
 from sfumato_executor.quoted_records import QuotedRecords
 from sfumato_executor.reading import ReleaseReader
-from sfumato_executor.refusals import ledger_behind, row_out_of_range
+from sfumato_executor.refusals import ledger_behind, query_failed, row_out_of_range
 from sfumato_executor.releases.marks import Mark, MarkConflictError, MarkUnreadableError
 from sfumato_executor.releases.objects import StoreUnavailableError
-from sfumato_executor.streaming import TARGET_BYTES, batch_messages, schema_message
+from sfumato_executor.streaming import schema_message, schema_of, table_batches
 from sfumato_executor.telling import MarkRaiser
 from sfumato_mesh.refusals import service_unavailable
 from sfumato_mesh.server import ServerLike
 from sfumato_mesh.v1 import executor_service_pb2 as contract
 from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 from sfumato_mesh.v1.executor_service_pb2_grpc import ExecutorServiceServicer, add_ExecutorServiceServicer_to_server
+from sfumato_mesh.v1.task_pb2 import Task
 
 _KEPT_QUOTES: Final = 512
 _KEPT_QUOTE_BYTES: Final = 32 * 1024
@@ -46,6 +49,7 @@ class ExecutorHandlers(ExecutorServiceServicer):
         marks: MarkRaiser,
         bases: BaseFinder,
         records: QuotedRecords,
+        models: ModelReader,
     ) -> None:
         self._engine = engine
         self._acceptance = acceptance
@@ -54,6 +58,7 @@ class ExecutorHandlers(ExecutorServiceServicer):
         self._marks = marks
         self._bases = bases
         self._records = records
+        self._models = models
         self._quotes: OrderedDict[bytes, contract.QuoteResponse] = OrderedDict()
         self._dummies = asyncio.Semaphore(_DUMMIES)
 
@@ -107,9 +112,9 @@ class ExecutorHandlers(ExecutorServiceServicer):
         """Queue an open query."""
         try:
             if self._queue.volatile:  # in this process's memory: done before a thread would begin
-                self._queue.submit_query(request.query_id)
+                self._queue.submit_query(request.query_id, request.engine)
             else:
-                await asyncio.to_thread(self._queue.submit_query, request.query_id)
+                await asyncio.to_thread(self._queue.submit_query, request.query_id, request.engine)
         except QueueUnavailableError:
             raise service_unavailable("executor") from None
         return contract.SubmitResponse()
@@ -124,7 +129,7 @@ class ExecutorHandlers(ExecutorServiceServicer):
         if request.start_row > table.num_rows:
             raise row_out_of_range(table.num_rows)
         yield contract.ReadReleaseResponse(schema=schema_message(table))
-        async for batch in _batches(table, request.start_row):
+        async for batch in table_batches(table, request.start_row):
             part = contract.ReadReleaseResponse()
             part.batch.CopyFrom(batch)  # a constructor would copy it by way of its bytes, at three times the cost
             yield part
@@ -161,16 +166,48 @@ class ExecutorHandlers(ExecutorServiceServicer):
         self, request: contract.RunDummyRequest, context: Any
     ) -> AsyncIterator[contract.RunDummyResponse]:
         """Rehearse a task on made-up rows."""
-        async with self._dummies:
-            table = await asyncio.to_thread(
-                self._engine.dummy, request.task, request.record, request.row_count, request.seed
-            )
+        table = await self._dummy(request.task, request.record, request.row_count, request.seed)
         yield _dummy_event(query_pb2.QueryEvent(schema=schema_message(table)))
-        async for batch in _batches(table, 0):
+        async for batch in table_batches(table, 0):
             yield _dummy_event(query_pb2.QueryEvent(batch=batch))
         query = query_pb2.Query(question=request.task.question)
         complete = query_pb2.Complete(query=query, row_count=table.num_rows)
         yield _dummy_event(query_pb2.QueryEvent(complete=complete))
+
+    async def _dummy(self, task: Task, record: DatasetRecord, row_count: int, seed: int) -> pa.Table:
+        async with self._dummies:
+            try:
+                return await asyncio.to_thread(self._engine.dummy, task, record, row_count, seed)
+            except EngineFailedError:
+                raise query_failed() from None
+
+    async def ReadModel(self, request: contract.ReadModelRequest, context: Any) -> contract.ReadModelResponse:
+        """Return the parameters of an estimator."""
+        return contract.ReadModelResponse(fitted_estimator=await self._models.parameters(request.query_id))
+
+    async def SampleModel(
+        self, request: contract.SampleModelRequest, context: Any
+    ) -> AsyncIterator[contract.SampleModelResponse]:
+        """Draw rows from a synthesizer."""
+        condition = request.condition if request.HasField("condition") else None
+        drawn = await self._models.sampled(request.query_id, request.row_count, request.seed, condition)
+        yield contract.SampleModelResponse(schema=schema_of(drawn.schema))
+        async for batch in drawn.batches():
+            yield contract.SampleModelResponse(batch=batch)
+
+    async def FitDummyModel(
+        self, request: contract.FitDummyModelRequest, context: Any
+    ) -> AsyncIterator[contract.FitDummyModelResponse]:
+        """Rehearse a fit on made-up rows; of a synthesizer, draw as many rows from it."""
+        release = await self._dummy(request.task, request.record, request.row_count, request.seed)
+        if request.task.question.model.WhichOneof("kind") == "estimator":
+            yield contract.FitDummyModelResponse(fitted_estimator=self._models.decoded(release))
+            return
+        yield contract.FitDummyModelResponse(fitted_estimator=FittedEstimator())
+        drawn = self._models.drawn(release, request.row_count, request.seed)
+        yield contract.FitDummyModelResponse(schema=schema_of(drawn.schema))
+        async for batch in drawn.batches():
+            yield contract.FitDummyModelResponse(batch=batch)
 
 
 def _request_key(request: contract.QuoteRequest) -> bytes:
@@ -181,27 +218,6 @@ def _request_key(request: contract.QuoteRequest) -> bytes:
         digest.update(b"%d:" % len(content))
         digest.update(content)
     return digest.digest()
-
-
-async def _batches(table: pa.Table, start_row: int) -> AsyncIterator[ArrowBatch]:
-    """Yield batches; large ones are made off the event loop, each while the one before is taken."""
-    batches: Iterator[ArrowBatch] = batch_messages(table, start_row)
-    if table.nbytes <= TARGET_BYTES // 8:  # cheaper to make than to hand to a thread
-        for small in batches:
-            yield small
-        return
-
-    def following() -> ArrowBatch | None:
-        return next(batches, None)
-
-    loop = asyncio.get_running_loop()
-    coming = loop.run_in_executor(None, following)
-    try:
-        while (batch := await coming) is not None:
-            coming = loop.run_in_executor(None, following)
-            yield batch
-    finally:
-        coming.cancel()
 
 
 def _dummy_event(event: query_pb2.QueryEvent) -> contract.RunDummyResponse:

@@ -76,7 +76,7 @@ def _run_worker() -> int:
 
     parts = ProcessParts(open_parts, close)
     app = make_worker_app(settings.broker_url.get_secret_value(), settings.queue_prefix, parts)
-    return run_worker(app, settings.worker_concurrency)
+    return run_worker(app, settings.worker_concurrency, settings.worker_queues.split(","))
 
 
 def _require_key(named: Path | None) -> None:

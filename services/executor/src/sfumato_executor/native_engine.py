@@ -35,6 +35,10 @@ class NativeEngine:
     def __init__(self) -> None:
         self._tables = _OpenTables()
 
+    def table(self, folder: Path) -> "PreparedTable":
+        """Return prepared data, mapped into memory once."""
+        return self._tables.get(folder)
+
     def warm_up(self) -> None:
         """Import what the first task would wait for."""
         import sfumato_executor.engines.native.engine

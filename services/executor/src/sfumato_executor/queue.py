@@ -16,9 +16,12 @@ from kombu.entity import Exchange, Queue
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 
 from sfumato_executor import waking_transport
+from sfumato_mesh.engine_names import LIBRARIES, NATIVE
 from sfumato_mesh.trace_ids import is_untraced
 
 RUN_QUERY: Final = "sfumato.run_query"
+RUN_LIBRARY: Final = "sfumato.run_library"
+"""The same for a query that a library's engine answers: minutes, not milliseconds, so it has a queue of its own."""
 PREPARE: Final = "sfumato.prepare"
 WAKE: Final = "sfumato.wake"
 """Does nothing: ends a worker's wait for a message, so that it sees that it shall stop."""
@@ -43,15 +46,16 @@ class QueueUnavailableError(Exception):
 
 @dataclass(frozen=True)
 class QueueNames:
-    """The two queues; a prefix keeps meshes apart that share a broker (or, with memory://, a process)."""
+    """The queues; a prefix keeps meshes apart that share a broker (or, with memory://, a process)."""
 
     queries: str
     preparations: str
+    library: str
 
     @classmethod
     def of_prefix(cls, prefix: str) -> "QueueNames":
         """Return the names under a prefix."""
-        return cls(f"{prefix}.queries", f"{prefix}.preparations")
+        return cls(f"{prefix}.queries", f"{prefix}.preparations", f"{prefix}.library")
 
 
 def make_app(broker_url: str, prefix: str) -> Celery:
@@ -89,14 +93,28 @@ def make_app(broker_url: str, prefix: str) -> Celery:
         task_default_exchange=prefix,
         task_routes={
             RUN_QUERY: {"queue": QueueNames.of_prefix(prefix).queries},
+            RUN_LIBRARY: {"queue": QueueNames.of_prefix(prefix).library},
             PREPARE: {"queue": QueueNames.of_prefix(prefix).preparations},
         },
     )
     return app
 
 
-def register_tasks(app: Celery, run_query: Callable[[str], None], prepare: Callable[[str], None]) -> None:
-    """Bind what workers do to the tasks' names. Neither function may raise: what went wrong is theirs to log."""
+def register_tasks(
+    app: Celery,
+    run_query: Callable[[str], None],
+    prepare: Callable[[str], None],
+    run_library: Callable[[str], None] | None = None,
+) -> None:
+    """Bind what workers do to the tasks' names. No function may raise: what went wrong is theirs to log.
+
+    Args:
+        app: the application.
+        run_query: makes an attempt at a query, by its id.
+        prepare: makes a preparation ready, by its id.
+        run_library: makes an attempt at a query that a library answers; None: as `run_query`.
+    """
+    run_long = run_library or run_query
     # shared=False: else Celery would give these functions to every other application of the process
 
     def run_query_task(query_id: str) -> None:
@@ -105,10 +123,14 @@ def register_tasks(app: Celery, run_query: Callable[[str], None], prepare: Calla
     def prepare_task(preparation_id: str) -> None:
         prepare(preparation_id)
 
+    def run_library_task(query_id: str) -> None:
+        run_long(query_id)
+
     def wake_task() -> None:
         return None
 
     app.task(name=RUN_QUERY, shared=False)(run_query_task)
+    app.task(name=RUN_LIBRARY, shared=False)(run_library_task)
     app.task(name=WAKE, shared=False)(wake_task)
     app.task(name=PREPARE, shared=False)(prepare_task)
 
@@ -141,13 +163,13 @@ class TaskQueue:
         if self.volatile:
             self.check_reachable()
 
-    def submit_query(self, query_id: str) -> None:
-        """Queue an open query.
+    def submit_query(self, query_id: str, engine: str = NATIVE) -> None:
+        """Queue an open query, for the engine that answers it.
 
         Raises:
             QueueUnavailableError: it may or may not be queued.
         """
-        self._send(RUN_QUERY, query_id)
+        self._send(RUN_LIBRARY if engine in LIBRARIES else RUN_QUERY, query_id)
 
     def submit_preparation(self, preparation_id: str) -> None:
         """Queue an open preparation.
@@ -158,7 +180,7 @@ class TaskQueue:
         self._send(PREPARE, preparation_id)
 
     def check_reachable(self) -> None:
-        """Return if the broker answers now and both queues are there; they are made if they are missing.
+        """Return if the broker answers now and its queues are there; they are made if they are missing.
 
         Raises:
             QueueUnavailableError: it does not.
@@ -202,7 +224,7 @@ _AWAY: Final = (OSError, AMQPError, kombu.exceptions.KombuError)
 
 def _queues(names: QueueNames, *, quorum: bool) -> list[Queue]:
     arguments = {"x-queue-type": "quorum"} if quorum else None
-    return [_queue(name, arguments) for name in (names.queries, names.preparations)]
+    return [_queue(name, arguments) for name in (names.queries, names.preparations, names.library)]
 
 
 def _queue(name: str, arguments: dict[str, str] | None) -> Queue:

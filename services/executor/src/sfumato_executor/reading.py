@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC
 from typing import Final
 
 import pyarrow as pa
 
 from sfumato.v1.query_pb2 import Query
+from sfumato.v1.question_pb2 import Question
 from sfumato_executor.accountant import FrontAccountant
 from sfumato_executor.engine import FrontEngine, UnreadableReleaseError
 from sfumato_executor.refusals import (
@@ -34,6 +36,14 @@ _LOG: Final = logging.getLogger(__name__)
 _READABLE: Final = (Reservation.STATE_COMMITTED, Reservation.STATE_SHARED)
 
 
+@dataclass(frozen=True)
+class ReadAnswer:
+    """What was asked, and the answer's columns."""
+
+    question: Question
+    table: pa.Table
+
+
 class ReleaseReader:
     """Turns a committed or shared query into its answer. For one event loop."""
 
@@ -53,7 +63,11 @@ class ReleaseReader:
         self._clock = clock or SystemClock()
 
     async def read(self, query_id: str, terminal: Mark | None = None) -> pa.Table:
-        """Return a query's answer, after its ledger position is marked as told.
+        """Return a query's answer; see `read_answer`."""
+        return (await self.read_answer(query_id, terminal)).table
+
+    async def read_answer(self, query_id: str, terminal: Mark | None = None) -> ReadAnswer:
+        """Return what a query asked and its answer, after its ledger position is marked as told.
 
         Args:
             query_id: a committed or shared query.
@@ -79,7 +93,7 @@ class ReleaseReader:
         record = await self._accountant.dataset_record(version.dataset, version.version)
         # Both before anything leaves. A mark of an answer that cannot be read is harmless: marks are only ever raised.
         table, _ = await asyncio.gather(self._answer(reservation, record), self._mark(reservation, read_at))
-        return table
+        return ReadAnswer(reservation.claim.task.question, table)
 
     async def _answer(self, reservation: Reservation, record: DatasetRecord) -> pa.Table:
         """Return the answer's columns.

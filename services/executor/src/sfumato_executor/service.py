@@ -14,8 +14,10 @@ from sfumato_executor.accepting import Acceptance
 from sfumato_executor.accountant import ChannelAccountant, FrontAccountant
 from sfumato_executor.basing import BaseFinder
 from sfumato_executor.data_service import DataHandlers
+from sfumato_executor.engine_choice import open_engines
 from sfumato_executor.executor_service import ExecutorHandlers
-from sfumato_executor.native_engine import NativeEngine, NativePreparer
+from sfumato_executor.model_handlers import ModelReader
+from sfumato_executor.native_engine import NativePreparer
 from sfumato_executor.preparation_worker import PreparationWorker
 from sfumato_executor.queue import TaskQueue, instrument, make_app
 from sfumato_executor.quoted_records import QuotedRecords
@@ -42,6 +44,9 @@ METHOD_RULES: Final[Mapping[str, Rule]] = {
         "ExecutorService/RaiseMark",
         "ExecutorService/GetMark",
         "ExecutorService/RunDummy",
+        "ExecutorService/ReadModel",
+        "ExecutorService/SampleModel",
+        "ExecutorService/FitDummyModel",
         "DataService/PrepareVersion",
     )
 }
@@ -57,9 +62,12 @@ class Front:
     """The queue's application; an embedded worker takes its tasks from it."""
     background: Sequence[asyncio.Task[None]]
     queue: TaskQueue
+    stopping: threading.Event
+    """Ends rehearsals that run."""
 
     async def close(self) -> None:
         """End the settler and the sweeper and give up connections. What is open stays open for the next start."""
+        self.stopping.set()
         for task in self.background:
             task.cancel()
         await asyncio.gather(*self.background, return_exceptions=True)
@@ -83,7 +91,8 @@ async def open_front(
     clock = clock or SystemClock()
     stores = open_executor_stores(settings)
     accountant = FrontAccountant(accountant_channel)
-    engine = NativeEngine()
+    stopping = threading.Event()
+    engine = open_engines(settings, stopping)
     instrument()
     app = make_app(settings.broker_url.get_secret_value(), settings.queue_prefix)
     queue = TaskQueue(app)
@@ -91,12 +100,16 @@ async def open_front(
     acceptance = Acceptance(queue, stores.releases, marks)
     reader = ReleaseReader(accountant, stores.releases, marks, engine, clock)
     bases, records = BaseFinder(accountant, engine), QuotedRecords(accountant)
-    handlers = ExecutorHandlers(engine, acceptance, queue, reader, marks, bases, records)
+    handlers = ExecutorHandlers(engine, acceptance, queue, reader, marks, bases, records, ModelReader(reader))
     settler = Settler(
         accountant,
         queue,
         clock,
-        Leases(timedelta(seconds=settings.lease_seconds), timedelta(seconds=settings.preparation_lease_seconds)),
+        Leases(
+            timedelta(seconds=settings.lease_seconds),
+            timedelta(seconds=settings.preparation_lease_seconds),
+            timedelta(seconds=settings.library_seconds + settings.lease_seconds),
+        ),
         timedelta(seconds=settings.settle_interval_seconds),
     )
     sweeper = Sweeper(accountant, stores, clock, timedelta(seconds=settings.sweep_interval_seconds))
@@ -108,6 +121,7 @@ async def open_front(
             asyncio.create_task(sweeper.run(), name="sweeper"),
         ),
         queue=queue,
+        stopping=stopping,
     )
 
 
@@ -141,9 +155,9 @@ def open_worker(
     """
     stores = open_executor_stores(settings)
     accountant = ChannelAccountant(accountant_channel)
-    engine = NativeEngine()
-    engine.warm_up()
     stopping = threading.Event()
+    engine = open_engines(settings, stopping)
+    engine.warm_up()
     return WorkerParts(
         QueryWorker(
             accountant, stores.releases, stores.marks, stores.prepared, engine, clock or SystemClock(), stopping

@@ -1,12 +1,15 @@
 """Settings of the executor: of its front and of its workers, which must agree."""
 
 from pathlib import Path
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field, SecretStr
 
 from sfumato_mesh.keys import load_or_create_signing_key
 from sfumato_mesh.settings import MeshSettings
+
+_QUEUES: Final = r"^(queries|preparations|library)(,(queries|preparations|library)){0,2}$"
 
 
 class ExecutorSettings(MeshSettings):
@@ -40,6 +43,18 @@ class ExecutorSettings(MeshSettings):
     """Largest request: a public one of 1 MiB, with the record of its dataset."""
     worker_concurrency: int = Field(default=2, ge=1, le=1024)
     """Tasks at once in one worker: processes, each with an engine of its own."""
+
+    library_seconds: float = Field(default=300.0, gt=0, le=86_400)
+    """How long a library's process may run; what it was paid for is given up after two such times and a minute. Fronts
+    and workers must agree."""
+    library_memory_bytes: int = Field(default=6 * 1024**3, ge=256 * 1024**2)
+    """Address space of a library's process."""
+    library_result_bytes: int = Field(default=256 * 1024**2, ge=1024)
+    """Largest result of one."""
+    library_threads: int = Field(default=2, ge=1, le=64)
+    """Threads that one may compute in."""
+    worker_queues: str = Field(default="queries,preparations,library", pattern=_QUEUES)
+    """Which tasks a worker takes. Jobs of libraries are long: give them a worker of their own, or they keep others."""
 
     def load_signing_key(self) -> Ed25519PrivateKey:
         """Return the executor's key, made if its file is absent. All fronts and workers have the same.

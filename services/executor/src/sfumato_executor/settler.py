@@ -9,11 +9,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from sfumato_executor.accountant import FrontAccountant
 from sfumato_executor.queue import QueueUnavailableError, TaskQueue
 from sfumato_mesh.clock import Clock
+from sfumato_mesh.engine_names import LIBRARIES, engine_of
 from sfumato_mesh.refusal import Refusal
 from sfumato_mesh.v1.reservation_pb2 import Reservation
 
@@ -26,6 +28,8 @@ class Leases:
 
     query: timedelta
     preparation: timedelta
+    library: timedelta
+    """Of a query that a library's engine answers: above the time that its process may take."""
 
 
 class Settler:
@@ -72,9 +76,13 @@ class Settler:
             if self._clock.now() >= reservation.give_up_time.ToDatetime(UTC):
                 await self._give_up(query_id)
                 continue
-            lease = timedelta(0) if at_start else self._leases.query
+            engine = engine_of(reservation.claim.task.question)
+            lease = self._leases.library if engine in LIBRARIES else self._leases.query
             seen[query_id] = await self._requeue(
-                query_id, reservation.create_time.ToDatetime(UTC), lease, self._queue.submit_query
+                query_id,
+                reservation.create_time.ToDatetime(UTC),
+                timedelta(0) if at_start else lease,
+                partial(self._queue.submit_query, engine=engine),
             )
         async for preparation in self._accountant.open_preparations():
             lease = timedelta(0) if at_start else self._leases.preparation

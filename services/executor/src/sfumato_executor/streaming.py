@@ -1,6 +1,7 @@
 """An answer's table as messages: one schema, then batches of about 1 MiB."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import google_crc32c
@@ -15,8 +16,12 @@ MAX_BYTES: Final = 7 << 19
 
 def schema_message(table: pa.Table) -> ArrowSchema:
     """Return the columns of a table."""
-    schema: pa.Schema = table.schema.remove_metadata()
-    return ArrowSchema(serialized_schema=schema.serialize().to_pybytes())
+    return schema_of(table.schema)
+
+
+def schema_of(schema: pa.Schema) -> ArrowSchema:
+    """Return columns without what is said beside them."""
+    return ArrowSchema(serialized_schema=schema.remove_metadata().serialize().to_pybytes())
 
 
 def batch_messages(table: pa.Table, start_row: int = 0) -> Iterator[ArrowBatch]:
@@ -34,6 +39,27 @@ def batch_messages(table: pa.Table, start_row: int = 0) -> Iterator[ArrowBatch]:
     step = max(1, rows * TARGET_BYTES // max(table.nbytes, 1))
     for row in range(start_row, rows, step):
         yield from _cut(table, row, min(step, rows - row))
+
+
+async def table_batches(table: pa.Table, start_row: int) -> AsyncIterator[ArrowBatch]:
+    """Yield a table in batches; large ones are made off the event loop, each while the one before is taken."""
+    batches: Iterator[ArrowBatch] = batch_messages(table, start_row)
+    if table.nbytes <= TARGET_BYTES // 8:  # cheaper to make than to hand to a thread
+        for small in batches:
+            yield small
+        return
+
+    def following() -> ArrowBatch | None:
+        return next(batches, None)
+
+    loop = asyncio.get_running_loop()
+    coming = loop.run_in_executor(None, following)
+    try:
+        while (batch := await coming) is not None:
+            coming = loop.run_in_executor(None, following)
+            yield batch
+    finally:
+        coming.cancel()
 
 
 def _cut(table: pa.Table, row: int, count: int) -> Iterator[ArrowBatch]:

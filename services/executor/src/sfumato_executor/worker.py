@@ -20,8 +20,8 @@ import tenacity
 from sfumato.v1.charge_pb2 import Charge
 from sfumato.v1.ledger_pb2 import LedgerHead
 from sfumato_executor.accountant import WorkerAccountant, is_transient
-from sfumato_executor.engine import WorkerEngine
-from sfumato_executor.plan.program import Loss, Program
+from sfumato_executor.engine import AnyProgram, WorkerEngine
+from sfumato_executor.plan.program import Loss
 from sfumato_executor.releases.marks import Marks
 from sfumato_executor.releases.objects import StoreUnavailableError
 from sfumato_executor.releases.prepared import PreparedData
@@ -107,7 +107,7 @@ class QueryWorker:
             return None
         return reservation
 
-    def _price(self, reservation: Reservation, record: DatasetRecord) -> Program | None:
+    def _price(self, reservation: Reservation, record: DatasetRecord) -> AnyProgram | None:
         """Return the program if what was paid covers it: whoever reserved may have lied about the price."""
         query_id = reservation.claim.query_id
         try:
@@ -120,7 +120,7 @@ class QueryWorker:
             return None
         return program
 
-    def _draw_and_seal(self, query_id: str, attempt: str, program: Program, preparation_id: str) -> bytes:
+    def _draw_and_seal(self, query_id: str, attempt: str, program: AnyProgram, preparation_id: str) -> bytes:
         """Run the program, draw once, and keep the release durably; return its digest as read back."""
         folder = self.prepared.fetch(preparation_id)
         if folder is None:
@@ -141,7 +141,7 @@ class QueryWorker:
         reservation: Reservation,
         attempt: str,
         digest: bytes,
-        program: Program,
+        program: AnyProgram,
         record: DatasetRecord,
     ) -> Ended:
         """Offer the release until it has won or lost, or its time is over."""

@@ -7,7 +7,7 @@ child. Whatever a child needs it opens when its first task comes, or when Celery
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -77,8 +77,13 @@ def _keep_logging(**_: Any) -> None:
     """Leave logging as it is: Celery sets up its own unless somebody answers this signal."""
 
 
-def run_worker(app: Celery, concurrency: int) -> int:
+def run_worker(app: Celery, concurrency: int, queues: Collection[str]) -> int:
     """Take tasks until SIGTERM (running ones end first) or SIGQUIT; return the exit status.
+
+    Args:
+        app: of `make_worker_app`.
+        concurrency: tasks at once, each in a process of its own.
+        queues: which tasks: the last parts of their queues' names.
 
     A child that is killed has its task given back to the broker, late acknowledgement being on. A child whose task ends
     as the signal comes may stay 30 s longer (billiard waits for an answer of the parent): give the process a minute.
@@ -86,7 +91,7 @@ def run_worker(app: Celery, concurrency: int) -> int:
     worker = app.Worker(
         pool=_POOL,
         concurrency=concurrency,
-        queues=[queue.name for queue in app.conf.task_queues],
+        queues=[queue.name for queue in app.conf.task_queues if queue.name.rpartition(".")[2] in queues],
         without_mingle=True,
         without_gossip=True,
         without_heartbeat=True,

@@ -5,13 +5,14 @@ from typing import Final
 
 from google.longrunning import operations_pb2
 
-from sfumato.v1 import identity_service_pb2, operation_service_pb2, query_service_pb2
+from sfumato.v1 import identity_service_pb2, model_service_pb2, operation_service_pb2, query_service_pb2
 from sfumato_gateway.forward import FORWARDED
 from sfumato_mesh.interceptors.rules import Rule
 
 SERVICES: Final = (
     query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
     identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"],
+    model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
     operation_service_pb2.DESCRIPTOR.services_by_name["OperationService"],
     operations_pb2.DESCRIPTOR.services_by_name["Operations"],
     *FORWARDED,

@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002, N802  (names and arguments are those of the contracts)
-"""google.longrunning.Operations and OperationService, over the caller's preparations."""
+"""google.longrunning.Operations and OperationService, over the caller's preparations and fits of models."""
 
 import asyncio
 import re
@@ -14,7 +14,7 @@ from google.protobuf.empty_pb2 import Empty
 from sfumato.v1 import operation_service_pb2 as contract
 from sfumato.v1.operation_service_pb2_grpc import OperationServiceServicer, add_OperationServiceServicer_to_server
 from sfumato_gateway.identifiers import id_of
-from sfumato_gateway.preparations import Preparations, operation_of
+from sfumato_gateway.running import Running
 from sfumato_mesh.refusal import FieldViolation
 from sfumato_mesh.refusals import access_denied, request_invalid
 from sfumato_mesh.server import ServerLike
@@ -27,8 +27,8 @@ _NAME: Final = re.compile(r"operations/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}
 class OperationsHandlers(OperationsServicer):  # type: ignore[misc]  # Google's stubs have no types
     """The five methods of google.longrunning.Operations."""
 
-    def __init__(self, preparations: Preparations) -> None:
-        self._preparations = preparations
+    def __init__(self, running: Running) -> None:
+        self._running = running
 
     def register(self, server: ServerLike) -> None:
         """Serve google.longrunning.Operations."""
@@ -36,7 +36,7 @@ class OperationsHandlers(OperationsServicer):  # type: ignore[misc]  # Google's 
 
     async def GetOperation(self, request: operations_pb2.GetOperationRequest, context: Any) -> operations_pb2.Operation:
         """Return one of the caller's operations."""
-        return operation_of(await self._preparations.get(_id(request.name)))
+        return await self._running.get(_id(request.name))
 
     async def ListOperations(
         self, request: operations_pb2.ListOperationsRequest, context: Any
@@ -45,19 +45,17 @@ class OperationsHandlers(OperationsServicer):  # type: ignore[misc]  # Google's 
         _require(request.name in ("", "operations"), "name", "is 'operations' or empty")
         _require(not request.filter, "filter", "is empty: there are no filters")
         _require(request.page_size >= 0, "page_size", "is 0 or more")
-        found, token = await self._preparations.page(request.page_size, request.page_token)
-        return operations_pb2.ListOperationsResponse(
-            operations=[operation_of(each) for each in found], next_page_token=token
-        )
+        found, token = await self._running.page(request.page_size, request.page_token)
+        return operations_pb2.ListOperationsResponse(operations=found, next_page_token=token)
 
     async def CancelOperation(self, request: operations_pb2.CancelOperationRequest, context: Any) -> Empty:
         """Give one up, unless it has ended."""
-        await self._preparations.cancel(_id(request.name))
+        await self._running.cancel(_id(request.name))
         return Empty()
 
     async def DeleteOperation(self, request: operations_pb2.DeleteOperationRequest, context: Any) -> Empty:
         """Forget one that has ended."""
-        await self._preparations.delete(_id(request.name))
+        await self._running.delete(_id(request.name))
         return Empty()
 
     async def WaitOperation(
@@ -67,12 +65,12 @@ class OperationsHandlers(OperationsServicer):  # type: ignore[misc]  # Google's 
         name = _id(request.name)
         timeout = request.timeout  # whose seconds may be more than any timedelta holds
         wanted = timeout.seconds + timeout.nanos / 1e9 if request.HasField("timeout") else MAX_WAIT_SECONDS
-        operation = operation_of(await self._preparations.get(name))
+        operation = await self._running.get(name)
         try:
             async with asyncio.timeout(max(0.0, min(wanted, MAX_WAIT_SECONDS))):
-                async with aclosing(self._preparations.changes(name)) as changes:
-                    async for preparation in changes:
-                        operation = operation_of(preparation)
+                async with aclosing(self._running.changes(name)) as changes:
+                    async for changed in changes:
+                        operation = changed
         except TimeoutError:
             pass
         return operation
@@ -81,8 +79,8 @@ class OperationsHandlers(OperationsServicer):  # type: ignore[misc]  # Google's 
 class OperationHandlers(OperationServiceServicer):
     """Progress, pushed."""
 
-    def __init__(self, preparations: Preparations) -> None:
-        self._preparations = preparations
+    def __init__(self, running: Running) -> None:
+        self._running = running
 
     def register(self, server: ServerLike) -> None:
         """Serve OperationService."""
@@ -92,9 +90,9 @@ class OperationHandlers(OperationServiceServicer):
         self, request: contract.WatchOperationRequest, context: Any
     ) -> AsyncIterator[contract.WatchOperationResponse]:
         """Send one of the caller's operations at once and on every change, until it is done."""
-        async with aclosing(self._preparations.changes(_id(request.name))) as changes:
-            async for preparation in changes:
-                yield contract.WatchOperationResponse(operation=operation_of(preparation))
+        async with aclosing(self._running.changes(_id(request.name))) as changes:
+            async for operation in changes:
+                yield contract.WatchOperationResponse(operation=operation)
 
 
 def _id(name: str) -> str:

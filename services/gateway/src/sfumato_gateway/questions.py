@@ -1,5 +1,6 @@
 """Questions: what a client asks, as a plan."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -7,8 +8,10 @@ from typing import Final
 from sfumato.v1.dataset_pb2 import PrivacyUnit
 from sfumato.v1.plan_pb2 import Plan
 from sfumato.v1.question_pb2 import Question, SqlQuery
+from sfumato.v1.relation_pb2 import Relation
 from sfumato_gateway.sql.refusals import sql_rejected
 from sfumato_gateway.sql.units import UnitColumn
+from sfumato_mesh.engine_names import LIBRARIES
 from sfumato_mesh.interceptors.guard import check
 from sfumato_mesh.v1.catalog_service_pb2 import DatasetRecord
 
@@ -16,11 +19,15 @@ _CACHED_BYTES: Final = 4_096
 """Statements up to here are translated once; longer ones are rare, and would fill the memory."""
 
 
+_FROM: Final = re.compile(r'\bFROM\s+"?([A-Za-z][A-Za-z0-9_-]{0,62})\b', re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class UnderstoodQuestion:
     """A question as it is executed. Its plan is shared: copy it before changing it."""
 
-    plan: Plan
+    plan: Plan | None
+    """None: another engine than the native one answers, and reads the question itself."""
     dataset: str
     """datasets/{dataset} that it reads."""
     unit_columns: tuple[UnitColumn, ...] = ()
@@ -33,8 +40,13 @@ def understand(question: Question) -> UnderstoodQuestion:
     Raises:
         Refusal: SQL_REJECTED; REQUEST_INVALID, what the SQL says is no valid plan.
     """
-    if question.WhichOneof("form") == "plan":
-        return UnderstoodQuestion(question.plan, _dataset(question.plan))
+    form = question.WhichOneof("form")
+    if form == "plan":
+        return UnderstoodQuestion(question.plan, _dataset(question.plan.source))
+    if form == "model":
+        return UnderstoodQuestion(None, _dataset(question.model.source))
+    if question.engine in LIBRARIES:
+        return UnderstoodQuestion(None, question.sql.dataset or _named(question.sql.statement))
     if question.sql.ByteSize() > _CACHED_BYTES:
         return _translated(question.sql)
     return _cached(question.sql.SerializeToString(deterministic=True))
@@ -59,12 +71,24 @@ def check_unit(question: UnderstoodQuestion, record: DatasetRecord) -> None:
             )
 
 
-def _dataset(plan: Plan) -> str:
-    """Return the dataset that a plan scans; "" where the plan names none (the guard lets no such plan pass)."""
-    relation = plan.source
+def _dataset(relation: Relation) -> str:
+    """Return the dataset that a relation scans; "" where it names none (the guard lets no such relation pass)."""
     while (kind := relation.WhichOneof("kind")) in ("filter", "derive"):
         relation = relation.filter.input if kind == "filter" else relation.derive.input
     return relation.scan.dataset
+
+
+def _named(statement: str) -> str:
+    """Return the dataset whose name a statement gives behind its first FROM. The engine checks that it reads no other.
+
+    Raises:
+        Refusal: SQL_REJECTED.
+    """
+    found = _FROM.search(statement)
+    if found is None:
+        hint = "set sql.dataset, or write FROM and the dataset's id"
+        raise sql_rejected("syntax", "the statement names no table", hint=hint)
+    return f"datasets/{found[1].lower().replace('_', '-')}"
 
 
 @lru_cache(maxsize=512)

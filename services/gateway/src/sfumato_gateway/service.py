@@ -9,16 +9,19 @@ import grpc
 
 from sfumato_gateway.answers import Answers
 from sfumato_gateway.authentication import UserResolver
+from sfumato_gateway.fits import Fits
 from sfumato_gateway.forward import FORWARDED, ForwardedService, Handler
 from sfumato_gateway.identity import IdentityHandlers, MeshFacts
 from sfumato_gateway.marks import Marks
 from sfumato_gateway.methods import METHOD_RULES, SERVICE_NAMES
+from sfumato_gateway.models import ModelHandlers
 from sfumato_gateway.operations import OperationHandlers, OperationsHandlers
 from sfumato_gateway.preparations import Preparations
 from sfumato_gateway.pricing import Pricing
 from sfumato_gateway.queries import QueryHandlers
 from sfumato_gateway.questions import warm_up
 from sfumato_gateway.reopening import Reopening
+from sfumato_gateway.running import Running
 from sfumato_gateway.settings import GatewaySettings
 from sfumato_mesh.clock import Clock, SystemClock
 from sfumato_mesh.server import Handlers
@@ -61,6 +64,8 @@ async def open_gateway(
     pricing = Pricing(accountant_channel, executor_channel)
     answers = Answers(accountant_channel, executor_channel, marks)
     preparations = Preparations(accountant_channel, executor_channel)
+    fits = Fits(accountant_channel, marks)
+    running = Running(preparations, fits)
     facts = MeshFacts(
         version=version("sfumato-gateway"),
         minimum_client_version=settings.minimum_client_version,
@@ -78,8 +83,9 @@ async def open_gateway(
         handlers=(
             QueryHandlers(accountant_channel, executor_channel, pricing, answers, marks),
             IdentityHandlers(facts, clock or SystemClock()),
-            OperationHandlers(preparations),
-            OperationsHandlers(preparations),
+            ModelHandlers(accountant_channel, executor_channel, pricing, marks, fits),
+            OperationHandlers(running),
+            OperationsHandlers(running),
             *(
                 ForwardedService(service, accountant_channel, marks, own.get(str(service.full_name)))
                 for service in FORWARDED

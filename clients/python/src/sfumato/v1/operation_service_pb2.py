@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from sfumato.v1 import query_pb2 as sfumato_dot_v1_dot_query__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sfumato/v1/operation_service.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16sfumato/v1/query.proto\"j\n\x15WatchOperationRequest\x12Q\n\x04name\x18\x01 \x01(\tB=\xbaH:r826^operations/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\"U\n\x16WatchOperationResponse\x12;\n\toperation\x18\x01 \x01(\x0b\x32\x1d.google.longrunning.OperationR\toperation\"\x82\x02\n\x11OperationMetadata\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x14.sfumato.v1.ProgressR\x08progress\x12\x16\n\x06target\x18\x02 \x01(\tR\x06target\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12)\n\x10\x63\x61ncel_requested\x18\x06 \x01(\x08R\x0f\x63\x61ncelRequested2r\n\x10OperationService\x12^\n\x0eWatchOperation\x12!.sfumato.v1.WatchOperationRequest\x1a\".sfumato.v1.WatchOperationResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sfumato/v1/operation_service.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16sfumato/v1/query.proto\"j\n\x15WatchOperationRequest\x12Q\n\x04name\x18\x01 \x01(\tB=\xbaH:r826^operations/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$R\x04name\"U\n\x16WatchOperationResponse\x12;\n\toperation\x18\x01 \x01(\x0b\x32\x1d.google.longrunning.OperationR\toperation\"\x98\x02\n\x11OperationMetadata\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x14.sfumato.v1.ProgressR\x08progress\x12\x16\n\x06target\x18\x02 \x01(\tR\x06target\x12\x14\n\x05query\x18\x03 \x01(\tR\x05query\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12)\n\x10\x63\x61ncel_requested\x18\x06 \x01(\x08R\x0f\x63\x61ncelRequested2r\n\x10OperationService\x12^\n\x0eWatchOperation\x12!.sfumato.v1.WatchOperationRequest\x1a\".sfumato.v1.WatchOperationResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,7 +44,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHOPERATIONRESPONSE']._serialized_start=281
   _globals['_WATCHOPERATIONRESPONSE']._serialized_end=366
   _globals['_OPERATIONMETADATA']._serialized_start=369
-  _globals['_OPERATIONMETADATA']._serialized_end=627
-  _globals['_OPERATIONSERVICE']._serialized_start=629
-  _globals['_OPERATIONSERVICE']._serialized_end=743
+  _globals['_OPERATIONMETADATA']._serialized_end=649
+  _globals['_OPERATIONSERVICE']._serialized_start=651
+  _globals['_OPERATIONSERVICE']._serialized_end=765
 # @@protoc_insertion_point(module_scope)

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class OperationServiceStub(object):
     """OperationService adds pushed progress to google.longrunning.Operations, which the gateway serves too: Get, List,
-    Wait, Cancel and Delete.
+    Wait, Cancel and Delete. Operations are preparations of data, and fits of models. Cancelling a fit does not give back
+    what was paid; a fit stays in history, and cannot be deleted.
     """
 
     def __init__(self, channel):
@@ -45,7 +46,8 @@ class OperationServiceStub(object):
 
 class OperationServiceServicer(object):
     """OperationService adds pushed progress to google.longrunning.Operations, which the gateway serves too: Get, List,
-    Wait, Cancel and Delete.
+    Wait, Cancel and Delete. Operations are preparations of data, and fits of models. Cancelling a fit does not give back
+    what was paid; a fit stays in history, and cannot be deleted.
     """
 
     def WatchOperation(self, request, context):

@@ -28,7 +28,8 @@ GRPC_VERSION: str
 
 class OperationServiceStub:
     """OperationService adds pushed progress to google.longrunning.Operations, which the gateway serves too: Get, List,
-    Wait, Cancel and Delete.
+    Wait, Cancel and Delete. Operations are preparations of data, and fits of models. Cancelling a fit does not give back
+    what was paid; a fit stays in history, and cannot be deleted.
     """
 
     @_typing.overload
@@ -41,7 +42,8 @@ class OperationServiceStub:
 @_typing.type_check_only
 class OperationServiceAsyncStub(OperationServiceStub):
     """OperationService adds pushed progress to google.longrunning.Operations, which the gateway serves too: Get, List,
-    Wait, Cancel and Delete.
+    Wait, Cancel and Delete. Operations are preparations of data, and fits of models. Cancelling a fit does not give back
+    what was paid; a fit stays in history, and cannot be deleted.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -50,7 +52,8 @@ class OperationServiceAsyncStub(OperationServiceStub):
 
 class OperationServiceServicer(metaclass=_abc_1.ABCMeta):
     """OperationService adds pushed progress to google.longrunning.Operations, which the gateway serves too: Get, List,
-    Wait, Cancel and Delete.
+    Wait, Cancel and Delete. Operations are preparations of data, and fits of models. Cancelling a fit does not give back
+    what was paid; a fit stays in history, and cannot be deleted.
     """
 
     @_abc_1.abstractmethod

@@ -27,7 +27,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from sfumato.v1 import charge_pb2 as sfumato_dot_v1_dot_charge__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sfumato/v1/policy.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17sfumato/v1/charge.proto\"\xf0\x04\n\x06Policy\x12@\n\x07\x65ngines\x18\x01 \x03(\tB&\xbaH#\x92\x01 \x10 \x18\x01\"\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,62}$R\x07\x65ngines\x12\xaf\x01\n\nmax_charge\x18\x02 \x01(\x0b\x32\x15.sfumato.v1.LossLimitBy\xbaHv\xba\x01s\n\x11policy.max_charge\x12=a limit for one query splits no \xce\xb4: leave threshold_delta out\x1a\x1fthis.threshold_delta_attos == 0R\tmaxCharge\x12T\n\x0fshared_releases\x18\x04 \x01(\x0e\x32!.sfumato.v1.Policy.SharedReleasesB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x0esharedReleases\x12\x36\n\x08\x61\x63\x63uracy\x18\x05 \x01(\x0b\x32\x1a.sfumato.v1.AccuracyPolicyR\x08\x61\x63\x63uracy\x12[\n\x11release_retention\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\xbaH\x10\xaa\x01\r\"\x06\x08\x80\xa7\xe4\xe0\x0b\x32\x03\x08\x90\x1cR\x10releaseRetention\"\x86\x01\n\x0eSharedReleases\x12\x1f\n\x1bSHARED_RELEASES_UNSPECIFIED\x10\x00\x12\x18\n\x14SHARED_RELEASES_NONE\x10\x01\x12\x1b\n\x17SHARED_RELEASES_PROJECT\x10\x02\x12\x1c\n\x18SHARED_RELEASES_EVERYONE\x10\x03\"\x92\x01\n\x0e\x41\x63\x63uracyPolicy\x12\x46\n\x12\x64\x65\x66\x61ult_confidence\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x11\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\x11\x64\x65\x66\x61ultConfidence\x12\x38\n\x0bgroup_sizes\x18\x02 \x03(\x03\x42\x17\xbaH\x14\x92\x01\x11\x10\x10\x18\x01\"\x0b\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x01R\ngroupSizesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sfumato/v1/policy.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17sfumato/v1/charge.proto\"\xa8\x05\n\x06Policy\x12@\n\x07\x65ngines\x18\x01 \x03(\tB&\xbaH#\x92\x01 \x10 \x18\x01\"\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,62}$R\x07\x65ngines\x12\xaf\x01\n\nmax_charge\x18\x02 \x01(\x0b\x32\x15.sfumato.v1.LossLimitBy\xbaHv\xba\x01s\n\x11policy.max_charge\x12=a limit for one query splits no \xce\xb4: leave threshold_delta out\x1a\x1fthis.threshold_delta_attos == 0R\tmaxCharge\x12T\n\x0fshared_releases\x18\x04 \x01(\x0e\x32!.sfumato.v1.Policy.SharedReleasesB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x0esharedReleases\x12\x36\n\x08\x61\x63\x63uracy\x18\x05 \x01(\x0b\x32\x1a.sfumato.v1.AccuracyPolicyR\x08\x61\x63\x63uracy\x12\x36\n\x10public_row_count\x18\x08 \x01(\x03\x42\x0c\xbaH\t\"\x07\x18\x80\xc2\xd7/(\x00R\x0epublicRowCount\x12[\n\x11release_retention\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\xbaH\x10\xaa\x01\r\"\x06\x08\x80\xa7\xe4\xe0\x0b\x32\x03\x08\x90\x1cR\x10releaseRetention\"\x86\x01\n\x0eSharedReleases\x12\x1f\n\x1bSHARED_RELEASES_UNSPECIFIED\x10\x00\x12\x18\n\x14SHARED_RELEASES_NONE\x10\x01\x12\x1b\n\x17SHARED_RELEASES_PROJECT\x10\x02\x12\x1c\n\x18SHARED_RELEASES_EVERYONE\x10\x03\"\x92\x01\n\x0e\x41\x63\x63uracyPolicy\x12\x46\n\x12\x64\x65\x66\x61ult_confidence\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x11\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\x11\x64\x65\x66\x61ultConfidence\x12\x38\n\x0bgroup_sizes\x18\x02 \x03(\x03\x42\x17\xbaH\x14\x92\x01\x11\x10\x10\x18\x01\"\x0b\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x01R\ngroupSizesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POLICY'].fields_by_name['max_charge']._serialized_options = b'\272Hv\272\001s\n\021policy.max_charge\022=a limit for one query splits no \316\264: leave threshold_delta out\032\037this.threshold_delta_attos == 0'
   _globals['_POLICY'].fields_by_name['shared_releases']._loaded_options = None
   _globals['_POLICY'].fields_by_name['shared_releases']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_POLICY'].fields_by_name['public_row_count']._loaded_options = None
+  _globals['_POLICY'].fields_by_name['public_row_count']._serialized_options = b'\272H\t\"\007\030\200\302\327/(\000'
   _globals['_POLICY'].fields_by_name['release_retention']._loaded_options = None
   _globals['_POLICY'].fields_by_name['release_retention']._serialized_options = b'\272H\020\252\001\r\"\006\010\200\247\344\340\0132\003\010\220\034'
   _globals['_ACCURACYPOLICY'].fields_by_name['default_confidence']._loaded_options = None
@@ -47,9 +49,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCURACYPOLICY'].fields_by_name['group_sizes']._loaded_options = None
   _globals['_ACCURACYPOLICY'].fields_by_name['group_sizes']._serialized_options = b'\272H\024\222\001\021\020\020\030\001\"\013\"\t\030\200\240\224\245\215\035(\001'
   _globals['_POLICY']._serialized_start=126
-  _globals['_POLICY']._serialized_end=750
-  _globals['_POLICY_SHAREDRELEASES']._serialized_start=616
-  _globals['_POLICY_SHAREDRELEASES']._serialized_end=750
-  _globals['_ACCURACYPOLICY']._serialized_start=753
-  _globals['_ACCURACYPOLICY']._serialized_end=899
+  _globals['_POLICY']._serialized_end=806
+  _globals['_POLICY_SHAREDRELEASES']._serialized_start=672
+  _globals['_POLICY_SHAREDRELEASES']._serialized_end=806
+  _globals['_ACCURACYPOLICY']._serialized_start=809
+  _globals['_ACCURACYPOLICY']._serialized_end=955
 # @@protoc_insertion_point(module_scope)

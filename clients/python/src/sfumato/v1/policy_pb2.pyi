@@ -13,7 +13,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Policy(_message.Message):
-    __slots__ = ("engines", "max_charge", "shared_releases", "accuracy", "release_retention")
+    __slots__ = ("engines", "max_charge", "shared_releases", "accuracy", "public_row_count", "release_retention")
     class SharedReleases(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         SHARED_RELEASES_UNSPECIFIED: _ClassVar[Policy.SharedReleases]
@@ -28,13 +28,15 @@ class Policy(_message.Message):
     MAX_CHARGE_FIELD_NUMBER: _ClassVar[int]
     SHARED_RELEASES_FIELD_NUMBER: _ClassVar[int]
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
     RELEASE_RETENTION_FIELD_NUMBER: _ClassVar[int]
     engines: _containers.RepeatedScalarFieldContainer[str]
     max_charge: _charge_pb2.LossLimit
     shared_releases: Policy.SharedReleases
     accuracy: AccuracyPolicy
+    public_row_count: int
     release_retention: _duration_pb2.Duration
-    def __init__(self, engines: _Optional[_Iterable[str]] = ..., max_charge: _Optional[_Union[_charge_pb2.LossLimit, _Mapping]] = ..., shared_releases: _Optional[_Union[Policy.SharedReleases, str]] = ..., accuracy: _Optional[_Union[AccuracyPolicy, _Mapping]] = ..., release_retention: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    def __init__(self, engines: _Optional[_Iterable[str]] = ..., max_charge: _Optional[_Union[_charge_pb2.LossLimit, _Mapping]] = ..., shared_releases: _Optional[_Union[Policy.SharedReleases, str]] = ..., accuracy: _Optional[_Union[AccuracyPolicy, _Mapping]] = ..., public_row_count: _Optional[int] = ..., release_retention: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class AccuracyPolicy(_message.Message):
     __slots__ = ("default_confidence", "group_sizes")

@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from sfumato.v1 import expression_pb2 as sfumato_dot_v1_dot_expression__pb2
+from sfumato.v1 import model_spec_pb2 as sfumato_dot_v1_dot_model__spec__pb2
 from sfumato.v1 import plan_pb2 as sfumato_dot_v1_dot_plan__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sfumato/v1/question.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1bsfumato/v1/expression.proto\x1a\x15sfumato/v1/plan.proto\"\xa5\x01\n\x08Question\x12&\n\x04plan\x18\x01 \x01(\x0b\x32\x10.sfumato.v1.PlanH\x00R\x04plan\x12(\n\x03sql\x18\x02 \x01(\x0b\x32\x14.sfumato.v1.SqlQueryH\x00R\x03sql\x12\x38\n\x06\x65ngine\x18\x03 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9_]{0,62}$\xd8\x01\x01R\x06\x65ngineB\r\n\x04\x66orm\x12\x05\xbaH\x02\x08\x01\"\xc1\x02\n\x08SqlQuery\x12)\n\tstatement\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06 \x01(\x80\x80\x04R\tstatement\x12\x43\n\x07\x64\x61taset\x18\x02 \x01(\tB)\xbaH&r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07\x64\x61taset\x12q\n\nparameters\x18\x03 \x03(\x0b\x32$.sfumato.v1.SqlQuery.ParametersEntryB+\xbaH(\x9a\x01%\x10@\"!r\x1f\x32\x1d^[A-Za-z_][A-Za-z0-9_]{0,62}$R\nparameters\x1aR\n\x0fParametersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12)\n\x05value\x18\x02 \x01(\x0b\x32\x13.sfumato.v1.LiteralR\x05value:\x02\x38\x01*U\n\tAssurance\x12\x19\n\x15\x41SSURANCE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41SSURANCE_HARDENED\x10\x01\x12\x15\n\x11\x41SSURANCE_LIBRARY\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sfumato/v1/question.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1bsfumato/v1/expression.proto\x1a\x1bsfumato/v1/model_spec.proto\x1a\x15sfumato/v1/plan.proto\"\xd4\x01\n\x08Question\x12&\n\x04plan\x18\x01 \x01(\x0b\x32\x10.sfumato.v1.PlanH\x00R\x04plan\x12(\n\x03sql\x18\x02 \x01(\x0b\x32\x14.sfumato.v1.SqlQueryH\x00R\x03sql\x12-\n\x05model\x18\x04 \x01(\x0b\x32\x15.sfumato.v1.ModelSpecH\x00R\x05model\x12\x38\n\x06\x65ngine\x18\x03 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9_]{0,62}$\xd8\x01\x01R\x06\x65ngineB\r\n\x04\x66orm\x12\x05\xbaH\x02\x08\x01\"\xc1\x02\n\x08SqlQuery\x12)\n\tstatement\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06 \x01(\x80\x80\x04R\tstatement\x12\x43\n\x07\x64\x61taset\x18\x02 \x01(\tB)\xbaH&r!2\x1f^datasets/[a-z][a-z0-9-]{0,62}$\xd8\x01\x01R\x07\x64\x61taset\x12q\n\nparameters\x18\x03 \x03(\x0b\x32$.sfumato.v1.SqlQuery.ParametersEntryB+\xbaH(\x9a\x01%\x10@\"!r\x1f\x32\x1d^[A-Za-z_][A-Za-z0-9_]{0,62}$R\nparameters\x1aR\n\x0fParametersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12)\n\x05value\x18\x02 \x01(\x0b\x32\x13.sfumato.v1.LiteralR\x05value:\x02\x38\x01*U\n\tAssurance\x12\x19\n\x15\x41SSURANCE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41SSURANCE_HARDENED\x10\x01\x12\x15\n\x11\x41SSURANCE_LIBRARY\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,12 +47,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SQLQUERY'].fields_by_name['dataset']._serialized_options = b'\272H&r!2\037^datasets/[a-z][a-z0-9-]{0,62}$\330\001\001'
   _globals['_SQLQUERY'].fields_by_name['parameters']._loaded_options = None
   _globals['_SQLQUERY'].fields_by_name['parameters']._serialized_options = b'\272H(\232\001%\020@\"!r\0372\035^[A-Za-z_][A-Za-z0-9_]{0,62}$'
-  _globals['_ASSURANCE']._serialized_start=614
-  _globals['_ASSURANCE']._serialized_end=699
-  _globals['_QUESTION']._serialized_start=123
-  _globals['_QUESTION']._serialized_end=288
-  _globals['_SQLQUERY']._serialized_start=291
-  _globals['_SQLQUERY']._serialized_end=612
-  _globals['_SQLQUERY_PARAMETERSENTRY']._serialized_start=530
-  _globals['_SQLQUERY_PARAMETERSENTRY']._serialized_end=612
+  _globals['_ASSURANCE']._serialized_start=690
+  _globals['_ASSURANCE']._serialized_end=775
+  _globals['_QUESTION']._serialized_start=152
+  _globals['_QUESTION']._serialized_end=364
+  _globals['_SQLQUERY']._serialized_start=367
+  _globals['_SQLQUERY']._serialized_end=688
+  _globals['_SQLQUERY_PARAMETERSENTRY']._serialized_start=606
+  _globals['_SQLQUERY_PARAMETERSENTRY']._serialized_end=688
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,6 @@
 from buf.validate import validate_pb2 as _validate_pb2
 from sfumato.v1 import expression_pb2 as _expression_pb2
+from sfumato.v1 import model_spec_pb2 as _model_spec_pb2
 from sfumato.v1 import plan_pb2 as _plan_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -20,14 +21,16 @@ ASSURANCE_HARDENED: Assurance
 ASSURANCE_LIBRARY: Assurance
 
 class Question(_message.Message):
-    __slots__ = ("plan", "sql", "engine")
+    __slots__ = ("plan", "sql", "model", "engine")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     SQL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     plan: _plan_pb2.Plan
     sql: SqlQuery
+    model: _model_spec_pb2.ModelSpec
     engine: str
-    def __init__(self, plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., sql: _Optional[_Union[SqlQuery, _Mapping]] = ..., engine: _Optional[str] = ...) -> None: ...
+    def __init__(self, plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., sql: _Optional[_Union[SqlQuery, _Mapping]] = ..., model: _Optional[_Union[_model_spec_pb2.ModelSpec, _Mapping]] = ..., engine: _Optional[str] = ...) -> None: ...
 
 class SqlQuery(_message.Message):
     __slots__ = ("statement", "dataset", "parameters")

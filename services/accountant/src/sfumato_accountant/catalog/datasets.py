@@ -19,10 +19,11 @@ from sfumato_accountant.catalog.sight import VisibleDatasets
 from sfumato_accountant.catalog.succession import SuccessionPlans
 from sfumato_accountant.ledger.succession import population_closed
 from sfumato_mesh.caller import Caller
+from sfumato_mesh.engine_names import LIBRARIES, NATIVE
 from sfumato_mesh.refusal import FieldViolation
 from sfumato_mesh.refusals import resource_in_use
 
-ENGINES: Final = ("native",)
+ENGINES: Final = (NATIVE, *sorted(LIBRARIES))
 """Engines that this version of the mesh has."""
 
 

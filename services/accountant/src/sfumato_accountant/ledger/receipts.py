@@ -20,10 +20,10 @@ from sfumato_accountant.ledger.signatures import LedgerKey, Signers
 from sfumato_accountant.ledger.timekeeping import cannot_append
 from sfumato_accountant.stores.ports import LedgerStore, Side, SideKind
 from sfumato_mesh.digests import message_json
+from sfumato_mesh.engine_names import NATIVE, engine_of
 from sfumato_mesh.v1 import accountant_service_pb2
 
 _CACHED: Final = 1024
-_HARDENED_ENGINE: Final = "native"
 
 
 def measures_side(request: accountant_service_pb2.CommitQueryRequest) -> Side:
@@ -103,8 +103,8 @@ class Receipts:
 
 
 def _statement(population: str, fold: Fold, query: PaidQuery, claim: ClaimRecord) -> receipt_pb2.ReceiptStatement:
-    engine = claim.claim.task.question.engine or _HARDENED_ENGINE
-    hardened = engine == _HARDENED_ENGINE
+    engine = engine_of(claim.claim.task.question)
+    hardened = engine == NATIVE
     statement = receipt_pb2.ReceiptStatement(
         query=f"queries/{query.query_id}",
         population=population,

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import grpc
 from google.protobuf.message import Message
 
 from sfumato.v1 import dataset_pb2, measure_pb2, payment_pb2, plan_pb2
@@ -18,6 +17,7 @@ from sfumato_executor.plan import keys as group_keys
 from sfumato_executor.plan.asking import Asking
 from sfumato_executor.plan.bounding import bounding, bounding_note
 from sfumato_executor.plan.digest import program_digest
+from sfumato_executor.plan.engine_policy import check_engine
 from sfumato_executor.plan.funds import Funds, funds
 from sfumato_executor.plan.inference import Inference
 from sfumato_executor.plan.limits import CHOICES_MAX, ENTRIES_MAX, check_limits
@@ -26,10 +26,10 @@ from sfumato_executor.plan.measures import WantedDraw, WantedMeasure, weighted
 from sfumato_executor.plan.pricing import THRESHOLD_VECTOR, PricedDraws, Terms, price
 from sfumato_executor.plan.program import DrawKind, Key, KeyDomain, MeasureKind, Output, Program
 from sfumato_executor.plan.resolution import Rows, resolve
-from sfumato_mesh.refusal import Refusal
+from sfumato_mesh.engine_names import NATIVE
 from sfumato_mesh.refusals import plan_rejected
 
-ENGINE: Final = "native"
+ENGINE: Final = NATIVE
 DEFAULT_MAX_ROWS: Final = 2**36
 """Capacity in rows where the schema says none."""
 _CACHED: Final = 256
@@ -139,21 +139,6 @@ def _compiled(
         notes=(*([note] if note else []), *asked.notes, *_notes(asked, priced)),
         max_rows=max_rows,
         threshold_weight=(plan.group_by.threshold_keys.weight or 1) if thresholded else 0,
-    )
-
-
-def check_engine(engine: str, dataset: dataset_pb2.Dataset) -> None:
-    """Raise ENGINE_NOT_ALLOWED where this server does not have the engine, or the policy does not name it."""
-    allowed = list(dataset.policy.engines) or [ENGINE]
-    if engine == ENGINE and engine in allowed:
-        return
-    served = ", ".join(name for name in allowed if name == ENGINE)
-    raise Refusal(
-        grpc.StatusCode.FAILED_PRECONDITION,
-        "ENGINE_NOT_ALLOWED",
-        f"engine {engine} may not answer questions about {dataset.name}",
-        metadata={"engine": engine, "engines": served, "hint": f"use {served}" if served else "ask the custodian"},
-        precondition=("ENGINE", dataset.name, "the policy must name an engine that the server has"),
     )
 
 

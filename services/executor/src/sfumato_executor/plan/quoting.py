@@ -9,7 +9,8 @@ from sfumato.v1 import arrow_pb2, dataset_pb2, question_pb2, quote_pb2
 from sfumato_executor.plan.accuracy import DEFAULT_GROUP_SIZES, charge, measure_accuracies
 from sfumato_executor.plan.answer import answer_schema
 from sfumato_executor.plan.canonical_plan import canonical_plan
-from sfumato_executor.plan.compiler import ENGINE, check_engine, compile_plan
+from sfumato_executor.plan.compiler import ENGINE, compile_plan
+from sfumato_executor.plan.engine_policy import check_engine
 from sfumato_executor.plan.program import MeasureKind, Program
 from sfumato_mesh.v1 import catalog_service_pb2, task_pb2
 

@@ -24,6 +24,8 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from sfumato.v1 import arrow_pb2 as sfumato_dot_v1_dot_arrow__pb2
+from sfumato.v1 import expression_pb2 as sfumato_dot_v1_dot_expression__pb2
+from sfumato.v1 import fitted_model_pb2 as sfumato_dot_v1_dot_fitted__model__pb2
 from sfumato.v1 import ledger_pb2 as sfumato_dot_v1_dot_ledger__pb2
 from sfumato.v1 import query_pb2 as sfumato_dot_v1_dot_query__pb2
 from sfumato.v1 import quote_pb2 as sfumato_dot_v1_dot_quote__pb2
@@ -31,7 +33,7 @@ from sfumato_mesh.v1 import catalog_service_pb2 as sfumato__mesh_dot_v1_dot_cata
 from sfumato_mesh.v1 import task_pb2 as sfumato__mesh_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&sfumato_mesh/v1/executor_service.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x16sfumato/v1/arrow.proto\x1a\x17sfumato/v1/ledger.proto\x1a\x16sfumato/v1/query.proto\x1a\x16sfumato/v1/quote.proto\x1a%sfumato_mesh/v1/catalog_service.proto\x1a\x1asfumato_mesh/v1/task.proto\"\xd2\x01\n\x0cQuoteRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12\x31\n\x0bgroup_sizes\x18\x03 \x03(\x03\x42\x10\xbaH\r\x92\x01\n\x10\x10\x18\x01\"\x04\"\x02(\x01R\ngroupSizes\x12\x1c\n\taccepting\x18\x04 \x01(\x08R\taccepting\"\xcb\x01\n\rQuoteResponse\x12\'\n\x05quote\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.QuoteR\x05quote\x12\x1e\n\npopulation\x18\x02 \x01(\tR\npopulation\x12\x1a\n\x08\x64\x61tasets\x18\x03 \x03(\tR\x08\x64\x61tasets\x12#\n\rfamily_digest\x18\x04 \x01(\x0cR\x0c\x66\x61milyDigest\x12\x1c\n\tderivable\x18\x05 \x01(\x08R\tderivable\x12\x12\n\x04\x62\x61se\x18\x06 \x01(\x08R\x04\x62\x61se\"\xa1\x02\n\x0f\x46indBaseRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12\x37\n\x0e\x62\x61se_query_ids\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x08\x01\x10@\"\x05r\x03\xb0\x01\x01R\x0c\x62\x61seQueryIds\x12\x31\n\x0bgroup_sizes\x18\x04 \x03(\x03\x42\x10\xbaH\r\x92\x01\n\x10\x10\x18\x01\"\x04\"\x02(\x01R\ngroupSizes\x12/\n\x0f\x66ree_base_count\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\rfreeBaseCount\"o\n\x10\x46indBaseResponse\x12\"\n\rbase_query_id\x18\x01 \x01(\tR\x0b\x62\x61seQueryId\x12\x37\n\x08measures\x18\x02 \x03(\x0b\x32\x1b.sfumato.v1.MeasureAccuracyR\x08measures\"4\n\rSubmitRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\"\x10\n\x0eSubmitResponse\"\x93\x01\n\x12ReadReleaseRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12$\n\tstart_row\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x08startRow\x12\x32\n\x08terminal\x18\x03 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x08terminal\"\x9f\x01\n\x13ReadReleaseResponse\x12\x31\n\x06schema\x18\x01 \x01(\x0b\x32\x17.sfumato.v1.ArrowSchemaH\x00R\x06schema\x12.\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.ArrowBatchH\x00R\x05\x62\x61tch\x12\x1d\n\trow_count\x18\x03 \x01(\x03H\x00R\x08rowCountB\x06\n\x04kind\"F\n\x10RaiseMarkRequest\x12\x32\n\x04head\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadB\x06\xbaH\x03\xc8\x01\x01R\x04head\"?\n\x11RaiseMarkResponse\x12*\n\x04mark\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x04mark\"[\n\x0eGetMarkRequest\x12I\n\npopulation\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\npopulation\"=\n\x0fGetMarkResponse\x12*\n\x04mark\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x04mark\"\xc2\x01\n\x0fRunDummyRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12(\n\trow_count\x18\x03 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xc0\x84=(\x01R\x08rowCount\x12\x12\n\x04seed\x18\x04 \x01(\x04R\x04seed\"@\n\x10RunDummyResponse\x12,\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.QueryEventR\x05\x65vent2\xe9\x04\n\x0f\x45xecutorService\x12K\n\x05Quote\x12\x1d.sfumato_mesh.v1.QuoteRequest\x1a\x1e.sfumato_mesh.v1.QuoteResponse\"\x03\x90\x02\x01\x12T\n\x08\x46indBase\x12 .sfumato_mesh.v1.FindBaseRequest\x1a!.sfumato_mesh.v1.FindBaseResponse\"\x03\x90\x02\x01\x12N\n\x06Submit\x12\x1e.sfumato_mesh.v1.SubmitRequest\x1a\x1f.sfumato_mesh.v1.SubmitResponse\"\x03\x90\x02\x02\x12_\n\x0bReadRelease\x12#.sfumato_mesh.v1.ReadReleaseRequest\x1a$.sfumato_mesh.v1.ReadReleaseResponse\"\x03\x90\x02\x01\x30\x01\x12W\n\tRaiseMark\x12!.sfumato_mesh.v1.RaiseMarkRequest\x1a\".sfumato_mesh.v1.RaiseMarkResponse\"\x03\x90\x02\x02\x12Q\n\x07GetMark\x12\x1f.sfumato_mesh.v1.GetMarkRequest\x1a .sfumato_mesh.v1.GetMarkResponse\"\x03\x90\x02\x01\x12V\n\x08RunDummy\x12 .sfumato_mesh.v1.RunDummyRequest\x1a!.sfumato_mesh.v1.RunDummyResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&sfumato_mesh/v1/executor_service.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x16sfumato/v1/arrow.proto\x1a\x1bsfumato/v1/expression.proto\x1a\x1dsfumato/v1/fitted_model.proto\x1a\x17sfumato/v1/ledger.proto\x1a\x16sfumato/v1/query.proto\x1a\x16sfumato/v1/quote.proto\x1a%sfumato_mesh/v1/catalog_service.proto\x1a\x1asfumato_mesh/v1/task.proto\"\xd2\x01\n\x0cQuoteRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12\x31\n\x0bgroup_sizes\x18\x03 \x03(\x03\x42\x10\xbaH\r\x92\x01\n\x10\x10\x18\x01\"\x04\"\x02(\x01R\ngroupSizes\x12\x1c\n\taccepting\x18\x04 \x01(\x08R\taccepting\"\xcb\x01\n\rQuoteResponse\x12\'\n\x05quote\x18\x01 \x01(\x0b\x32\x11.sfumato.v1.QuoteR\x05quote\x12\x1e\n\npopulation\x18\x02 \x01(\tR\npopulation\x12\x1a\n\x08\x64\x61tasets\x18\x03 \x03(\tR\x08\x64\x61tasets\x12#\n\rfamily_digest\x18\x04 \x01(\x0cR\x0c\x66\x61milyDigest\x12\x1c\n\tderivable\x18\x05 \x01(\x08R\tderivable\x12\x12\n\x04\x62\x61se\x18\x06 \x01(\x08R\x04\x62\x61se\"\xa1\x02\n\x0f\x46indBaseRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12\x37\n\x0e\x62\x61se_query_ids\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x08\x01\x10@\"\x05r\x03\xb0\x01\x01R\x0c\x62\x61seQueryIds\x12\x31\n\x0bgroup_sizes\x18\x04 \x03(\x03\x42\x10\xbaH\r\x92\x01\n\x10\x10\x18\x01\"\x04\"\x02(\x01R\ngroupSizes\x12/\n\x0f\x66ree_base_count\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\rfreeBaseCount\"o\n\x10\x46indBaseResponse\x12\"\n\rbase_query_id\x18\x01 \x01(\tR\x0b\x62\x61seQueryId\x12\x37\n\x08measures\x18\x02 \x03(\x0b\x32\x1b.sfumato.v1.MeasureAccuracyR\x08measures\"U\n\rSubmitRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12\x1f\n\x06\x65ngine\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18?R\x06\x65ngine\"\x10\n\x0eSubmitResponse\"\x93\x01\n\x12ReadReleaseRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12$\n\tstart_row\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x08startRow\x12\x32\n\x08terminal\x18\x03 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x08terminal\"\x9f\x01\n\x13ReadReleaseResponse\x12\x31\n\x06schema\x18\x01 \x01(\x0b\x32\x17.sfumato.v1.ArrowSchemaH\x00R\x06schema\x12.\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.ArrowBatchH\x00R\x05\x62\x61tch\x12\x1d\n\trow_count\x18\x03 \x01(\x03H\x00R\x08rowCountB\x06\n\x04kind\"F\n\x10RaiseMarkRequest\x12\x32\n\x04head\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadB\x06\xbaH\x03\xc8\x01\x01R\x04head\"?\n\x11RaiseMarkResponse\x12*\n\x04mark\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x04mark\"[\n\x0eGetMarkRequest\x12I\n\npopulation\x18\x01 \x01(\tB)\xbaH&r$2\"^populations/[a-z][a-z0-9-]{0,62}$R\npopulation\"=\n\x0fGetMarkResponse\x12*\n\x04mark\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.LedgerHeadR\x04mark\"\xc2\x01\n\x0fRunDummyRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12(\n\trow_count\x18\x03 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xc0\x84=(\x01R\x08rowCount\x12\x12\n\x04seed\x18\x04 \x01(\x04R\x04seed\"@\n\x10RunDummyResponse\x12,\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.sfumato.v1.QueryEventR\x05\x65vent\"7\n\x10ReadModelRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\"[\n\x11ReadModelResponse\x12\x46\n\x10\x66itted_estimator\x18\x01 \x01(\x0b\x32\x1b.sfumato.v1.FittedEstimatorR\x0f\x66ittedEstimator\"\xae\x01\n\x12SampleModelRequest\x12#\n\x08query_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\x07queryId\x12)\n\trow_count\x18\x02 \x01(\x03\x42\x0c\xbaH\t\"\x07\x18\x80\xad\xe2\x04(\x01R\x08rowCount\x12\x34\n\tcondition\x18\x03 \x01(\x0b\x32\x16.sfumato.v1.ExpressionR\tcondition\x12\x12\n\x04seed\x18\x04 \x01(\x04R\x04seed\"\x80\x01\n\x13SampleModelResponse\x12\x31\n\x06schema\x18\x01 \x01(\x0b\x32\x17.sfumato.v1.ArrowSchemaH\x00R\x06schema\x12.\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x16.sfumato.v1.ArrowBatchH\x00R\x05\x62\x61tchB\x06\n\x04kind\"\xc7\x01\n\x14\x46itDummyModelRequest\x12\x31\n\x04task\x18\x01 \x01(\x0b\x32\x15.sfumato_mesh.v1.TaskB\x06\xbaH\x03\xd8\x01\x03R\x04task\x12>\n\x06record\x18\x02 \x01(\x0b\x32\x1e.sfumato_mesh.v1.DatasetRecordB\x06\xbaH\x03\xd8\x01\x03R\x06record\x12(\n\trow_count\x18\x03 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xa0\x8d\x06(\x01R\x08rowCount\x12\x12\n\x04seed\x18\x04 \x01(\x04R\x04seed\"\xcc\x01\n\x15\x46itDummyModelResponse\x12H\n\x10\x66itted_estimator\x18\x01 \x01(\x0b\x32\x1b.sfumato.v1.FittedEstimatorH\x00R\x0f\x66ittedEstimator\x12\x31\n\x06schema\x18\x02 \x01(\x0b\x32\x17.sfumato.v1.ArrowSchemaH\x00R\x06schema\x12.\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x16.sfumato.v1.ArrowBatchH\x00R\x05\x62\x61tchB\x06\n\x04kind2\x8a\x07\n\x0f\x45xecutorService\x12K\n\x05Quote\x12\x1d.sfumato_mesh.v1.QuoteRequest\x1a\x1e.sfumato_mesh.v1.QuoteResponse\"\x03\x90\x02\x01\x12T\n\x08\x46indBase\x12 .sfumato_mesh.v1.FindBaseRequest\x1a!.sfumato_mesh.v1.FindBaseResponse\"\x03\x90\x02\x01\x12N\n\x06Submit\x12\x1e.sfumato_mesh.v1.SubmitRequest\x1a\x1f.sfumato_mesh.v1.SubmitResponse\"\x03\x90\x02\x02\x12_\n\x0bReadRelease\x12#.sfumato_mesh.v1.ReadReleaseRequest\x1a$.sfumato_mesh.v1.ReadReleaseResponse\"\x03\x90\x02\x01\x30\x01\x12W\n\tRaiseMark\x12!.sfumato_mesh.v1.RaiseMarkRequest\x1a\".sfumato_mesh.v1.RaiseMarkResponse\"\x03\x90\x02\x02\x12Q\n\x07GetMark\x12\x1f.sfumato_mesh.v1.GetMarkRequest\x1a .sfumato_mesh.v1.GetMarkResponse\"\x03\x90\x02\x01\x12W\n\tReadModel\x12!.sfumato_mesh.v1.ReadModelRequest\x1a\".sfumato_mesh.v1.ReadModelResponse\"\x03\x90\x02\x01\x12_\n\x0bSampleModel\x12#.sfumato_mesh.v1.SampleModelRequest\x1a$.sfumato_mesh.v1.SampleModelResponse\"\x03\x90\x02\x01\x30\x01\x12\x65\n\rFitDummyModel\x12%.sfumato_mesh.v1.FitDummyModelRequest\x1a&.sfumato_mesh.v1.FitDummyModelResponse\"\x03\x90\x02\x01\x30\x01\x12V\n\x08RunDummy\x12 .sfumato_mesh.v1.RunDummyRequest\x1a!.sfumato_mesh.v1.RunDummyResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,6 +58,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FINDBASEREQUEST'].fields_by_name['free_base_count']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_SUBMITREQUEST'].fields_by_name['query_id']._loaded_options = None
   _globals['_SUBMITREQUEST'].fields_by_name['query_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SUBMITREQUEST'].fields_by_name['engine']._loaded_options = None
+  _globals['_SUBMITREQUEST'].fields_by_name['engine']._serialized_options = b'\272H\004r\002\030?'
   _globals['_READRELEASEREQUEST'].fields_by_name['query_id']._loaded_options = None
   _globals['_READRELEASEREQUEST'].fields_by_name['query_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_READRELEASEREQUEST'].fields_by_name['start_row']._loaded_options = None
@@ -70,6 +74,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNDUMMYREQUEST'].fields_by_name['record']._serialized_options = b'\272H\003\330\001\003'
   _globals['_RUNDUMMYREQUEST'].fields_by_name['row_count']._loaded_options = None
   _globals['_RUNDUMMYREQUEST'].fields_by_name['row_count']._serialized_options = b'\272H\010\"\006\030\300\204=(\001'
+  _globals['_READMODELREQUEST'].fields_by_name['query_id']._loaded_options = None
+  _globals['_READMODELREQUEST'].fields_by_name['query_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SAMPLEMODELREQUEST'].fields_by_name['query_id']._loaded_options = None
+  _globals['_SAMPLEMODELREQUEST'].fields_by_name['query_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SAMPLEMODELREQUEST'].fields_by_name['row_count']._loaded_options = None
+  _globals['_SAMPLEMODELREQUEST'].fields_by_name['row_count']._serialized_options = b'\272H\t\"\007\030\200\255\342\004(\001'
+  _globals['_FITDUMMYMODELREQUEST'].fields_by_name['task']._loaded_options = None
+  _globals['_FITDUMMYMODELREQUEST'].fields_by_name['task']._serialized_options = b'\272H\003\330\001\003'
+  _globals['_FITDUMMYMODELREQUEST'].fields_by_name['record']._loaded_options = None
+  _globals['_FITDUMMYMODELREQUEST'].fields_by_name['record']._serialized_options = b'\272H\003\330\001\003'
+  _globals['_FITDUMMYMODELREQUEST'].fields_by_name['row_count']._loaded_options = None
+  _globals['_FITDUMMYMODELREQUEST'].fields_by_name['row_count']._serialized_options = b'\272H\010\"\006\030\240\215\006(\001'
   _globals['_EXECUTORSERVICE'].methods_by_name['Quote']._loaded_options = None
   _globals['_EXECUTORSERVICE'].methods_by_name['Quote']._serialized_options = b'\220\002\001'
   _globals['_EXECUTORSERVICE'].methods_by_name['FindBase']._loaded_options = None
@@ -82,36 +98,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXECUTORSERVICE'].methods_by_name['RaiseMark']._serialized_options = b'\220\002\002'
   _globals['_EXECUTORSERVICE'].methods_by_name['GetMark']._loaded_options = None
   _globals['_EXECUTORSERVICE'].methods_by_name['GetMark']._serialized_options = b'\220\002\001'
+  _globals['_EXECUTORSERVICE'].methods_by_name['ReadModel']._loaded_options = None
+  _globals['_EXECUTORSERVICE'].methods_by_name['ReadModel']._serialized_options = b'\220\002\001'
+  _globals['_EXECUTORSERVICE'].methods_by_name['SampleModel']._loaded_options = None
+  _globals['_EXECUTORSERVICE'].methods_by_name['SampleModel']._serialized_options = b'\220\002\001'
+  _globals['_EXECUTORSERVICE'].methods_by_name['FitDummyModel']._loaded_options = None
+  _globals['_EXECUTORSERVICE'].methods_by_name['FitDummyModel']._serialized_options = b'\220\002\001'
   _globals['_EXECUTORSERVICE'].methods_by_name['RunDummy']._loaded_options = None
   _globals['_EXECUTORSERVICE'].methods_by_name['RunDummy']._serialized_options = b'\220\002\001'
-  _globals['_QUOTEREQUEST']._serialized_start=253
-  _globals['_QUOTEREQUEST']._serialized_end=463
-  _globals['_QUOTERESPONSE']._serialized_start=466
-  _globals['_QUOTERESPONSE']._serialized_end=669
-  _globals['_FINDBASEREQUEST']._serialized_start=672
-  _globals['_FINDBASEREQUEST']._serialized_end=961
-  _globals['_FINDBASERESPONSE']._serialized_start=963
-  _globals['_FINDBASERESPONSE']._serialized_end=1074
-  _globals['_SUBMITREQUEST']._serialized_start=1076
-  _globals['_SUBMITREQUEST']._serialized_end=1128
-  _globals['_SUBMITRESPONSE']._serialized_start=1130
-  _globals['_SUBMITRESPONSE']._serialized_end=1146
-  _globals['_READRELEASEREQUEST']._serialized_start=1149
-  _globals['_READRELEASEREQUEST']._serialized_end=1296
-  _globals['_READRELEASERESPONSE']._serialized_start=1299
-  _globals['_READRELEASERESPONSE']._serialized_end=1458
-  _globals['_RAISEMARKREQUEST']._serialized_start=1460
-  _globals['_RAISEMARKREQUEST']._serialized_end=1530
-  _globals['_RAISEMARKRESPONSE']._serialized_start=1532
-  _globals['_RAISEMARKRESPONSE']._serialized_end=1595
-  _globals['_GETMARKREQUEST']._serialized_start=1597
-  _globals['_GETMARKREQUEST']._serialized_end=1688
-  _globals['_GETMARKRESPONSE']._serialized_start=1690
-  _globals['_GETMARKRESPONSE']._serialized_end=1751
-  _globals['_RUNDUMMYREQUEST']._serialized_start=1754
-  _globals['_RUNDUMMYREQUEST']._serialized_end=1948
-  _globals['_RUNDUMMYRESPONSE']._serialized_start=1950
-  _globals['_RUNDUMMYRESPONSE']._serialized_end=2014
-  _globals['_EXECUTORSERVICE']._serialized_start=2017
-  _globals['_EXECUTORSERVICE']._serialized_end=2634
+  _globals['_QUOTEREQUEST']._serialized_start=313
+  _globals['_QUOTEREQUEST']._serialized_end=523
+  _globals['_QUOTERESPONSE']._serialized_start=526
+  _globals['_QUOTERESPONSE']._serialized_end=729
+  _globals['_FINDBASEREQUEST']._serialized_start=732
+  _globals['_FINDBASEREQUEST']._serialized_end=1021
+  _globals['_FINDBASERESPONSE']._serialized_start=1023
+  _globals['_FINDBASERESPONSE']._serialized_end=1134
+  _globals['_SUBMITREQUEST']._serialized_start=1136
+  _globals['_SUBMITREQUEST']._serialized_end=1221
+  _globals['_SUBMITRESPONSE']._serialized_start=1223
+  _globals['_SUBMITRESPONSE']._serialized_end=1239
+  _globals['_READRELEASEREQUEST']._serialized_start=1242
+  _globals['_READRELEASEREQUEST']._serialized_end=1389
+  _globals['_READRELEASERESPONSE']._serialized_start=1392
+  _globals['_READRELEASERESPONSE']._serialized_end=1551
+  _globals['_RAISEMARKREQUEST']._serialized_start=1553
+  _globals['_RAISEMARKREQUEST']._serialized_end=1623
+  _globals['_RAISEMARKRESPONSE']._serialized_start=1625
+  _globals['_RAISEMARKRESPONSE']._serialized_end=1688
+  _globals['_GETMARKREQUEST']._serialized_start=1690
+  _globals['_GETMARKREQUEST']._serialized_end=1781
+  _globals['_GETMARKRESPONSE']._serialized_start=1783
+  _globals['_GETMARKRESPONSE']._serialized_end=1844
+  _globals['_RUNDUMMYREQUEST']._serialized_start=1847
+  _globals['_RUNDUMMYREQUEST']._serialized_end=2041
+  _globals['_RUNDUMMYRESPONSE']._serialized_start=2043
+  _globals['_RUNDUMMYRESPONSE']._serialized_end=2107
+  _globals['_READMODELREQUEST']._serialized_start=2109
+  _globals['_READMODELREQUEST']._serialized_end=2164
+  _globals['_READMODELRESPONSE']._serialized_start=2166
+  _globals['_READMODELRESPONSE']._serialized_end=2257
+  _globals['_SAMPLEMODELREQUEST']._serialized_start=2260
+  _globals['_SAMPLEMODELREQUEST']._serialized_end=2434
+  _globals['_SAMPLEMODELRESPONSE']._serialized_start=2437
+  _globals['_SAMPLEMODELRESPONSE']._serialized_end=2565
+  _globals['_FITDUMMYMODELREQUEST']._serialized_start=2568
+  _globals['_FITDUMMYMODELREQUEST']._serialized_end=2767
+  _globals['_FITDUMMYMODELRESPONSE']._serialized_start=2770
+  _globals['_FITDUMMYMODELRESPONSE']._serialized_end=2974
+  _globals['_EXECUTORSERVICE']._serialized_start=2977
+  _globals['_EXECUTORSERVICE']._serialized_end=3883
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,7 @@
 from buf.validate import validate_pb2 as _validate_pb2
 from sfumato.v1 import arrow_pb2 as _arrow_pb2
+from sfumato.v1 import expression_pb2 as _expression_pb2
+from sfumato.v1 import fitted_model_pb2 as _fitted_model_pb2
 from sfumato.v1 import ledger_pb2 as _ledger_pb2
 from sfumato.v1 import query_pb2 as _query_pb2
 from sfumato.v1 import quote_pb2 as _quote_pb2
@@ -64,10 +66,12 @@ class FindBaseResponse(_message.Message):
     def __init__(self, base_query_id: _Optional[str] = ..., measures: _Optional[_Iterable[_Union[_quote_pb2.MeasureAccuracy, _Mapping]]] = ...) -> None: ...
 
 class SubmitRequest(_message.Message):
-    __slots__ = ("query_id",)
+    __slots__ = ("query_id", "engine")
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
     query_id: str
-    def __init__(self, query_id: _Optional[str] = ...) -> None: ...
+    engine: str
+    def __init__(self, query_id: _Optional[str] = ..., engine: _Optional[str] = ...) -> None: ...
 
 class SubmitResponse(_message.Message):
     __slots__ = ()
@@ -134,3 +138,57 @@ class RunDummyResponse(_message.Message):
     EVENT_FIELD_NUMBER: _ClassVar[int]
     event: _query_pb2.QueryEvent
     def __init__(self, event: _Optional[_Union[_query_pb2.QueryEvent, _Mapping]] = ...) -> None: ...
+
+class ReadModelRequest(_message.Message):
+    __slots__ = ("query_id",)
+    QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    query_id: str
+    def __init__(self, query_id: _Optional[str] = ...) -> None: ...
+
+class ReadModelResponse(_message.Message):
+    __slots__ = ("fitted_estimator",)
+    FITTED_ESTIMATOR_FIELD_NUMBER: _ClassVar[int]
+    fitted_estimator: _fitted_model_pb2.FittedEstimator
+    def __init__(self, fitted_estimator: _Optional[_Union[_fitted_model_pb2.FittedEstimator, _Mapping]] = ...) -> None: ...
+
+class SampleModelRequest(_message.Message):
+    __slots__ = ("query_id", "row_count", "condition", "seed")
+    QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    query_id: str
+    row_count: int
+    condition: _expression_pb2.Expression
+    seed: int
+    def __init__(self, query_id: _Optional[str] = ..., row_count: _Optional[int] = ..., condition: _Optional[_Union[_expression_pb2.Expression, _Mapping]] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class SampleModelResponse(_message.Message):
+    __slots__ = ("schema", "batch")
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    schema: _arrow_pb2.ArrowSchema
+    batch: _arrow_pb2.ArrowBatch
+    def __init__(self, schema: _Optional[_Union[_arrow_pb2.ArrowSchema, _Mapping]] = ..., batch: _Optional[_Union[_arrow_pb2.ArrowBatch, _Mapping]] = ...) -> None: ...
+
+class FitDummyModelRequest(_message.Message):
+    __slots__ = ("task", "record", "row_count", "seed")
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    task: _task_pb2.Task
+    record: _catalog_service_pb2.DatasetRecord
+    row_count: int
+    seed: int
+    def __init__(self, task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., record: _Optional[_Union[_catalog_service_pb2.DatasetRecord, _Mapping]] = ..., row_count: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class FitDummyModelResponse(_message.Message):
+    __slots__ = ("fitted_estimator", "schema", "batch")
+    FITTED_ESTIMATOR_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    fitted_estimator: _fitted_model_pb2.FittedEstimator
+    schema: _arrow_pb2.ArrowSchema
+    batch: _arrow_pb2.ArrowBatch
+    def __init__(self, fitted_estimator: _Optional[_Union[_fitted_model_pb2.FittedEstimator, _Mapping]] = ..., schema: _Optional[_Union[_arrow_pb2.ArrowSchema, _Mapping]] = ..., batch: _Optional[_Union[_arrow_pb2.ArrowBatch, _Mapping]] = ...) -> None: ...

@@ -66,6 +66,21 @@ class ExecutorServiceStub(object):
                 request_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.GetMarkRequest.SerializeToString,
                 response_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.GetMarkResponse.FromString,
                 _registered_method=True)
+        self.ReadModel = channel.unary_unary(
+                '/sfumato_mesh.v1.ExecutorService/ReadModel',
+                request_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.ReadModelRequest.SerializeToString,
+                response_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.ReadModelResponse.FromString,
+                _registered_method=True)
+        self.SampleModel = channel.unary_stream(
+                '/sfumato_mesh.v1.ExecutorService/SampleModel',
+                request_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.SampleModelRequest.SerializeToString,
+                response_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.SampleModelResponse.FromString,
+                _registered_method=True)
+        self.FitDummyModel = channel.unary_stream(
+                '/sfumato_mesh.v1.ExecutorService/FitDummyModel',
+                request_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.FitDummyModelRequest.SerializeToString,
+                response_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.FitDummyModelResponse.FromString,
+                _registered_method=True)
         self.RunDummy = channel.unary_stream(
                 '/sfumato_mesh.v1.ExecutorService/RunDummy',
                 request_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.RunDummyRequest.SerializeToString,
@@ -124,6 +139,28 @@ class ExecutorServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadModel(self, request, context):
+        """ReadModel returns the parameters of a fitted estimator: of a committed or shared query, as ReadRelease reads it. A
+        synthesizer: MODEL_KIND_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SampleModel(self, request, context):
+        """SampleModel draws rows from a synthesizer, of a committed or shared query.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FitDummyModel(self, request, context):
+        """FitDummyModel fits on made-up rows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RunDummy(self, request, context):
         """RunDummy executes a task on made-up rows.
         """
@@ -163,6 +200,21 @@ def add_ExecutorServiceServicer_to_server(servicer, server):
                     servicer.GetMark,
                     request_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.GetMarkRequest.FromString,
                     response_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.GetMarkResponse.SerializeToString,
+            ),
+            'ReadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadModel,
+                    request_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.ReadModelRequest.FromString,
+                    response_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.ReadModelResponse.SerializeToString,
+            ),
+            'SampleModel': grpc.unary_stream_rpc_method_handler(
+                    servicer.SampleModel,
+                    request_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.SampleModelRequest.FromString,
+                    response_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.SampleModelResponse.SerializeToString,
+            ),
+            'FitDummyModel': grpc.unary_stream_rpc_method_handler(
+                    servicer.FitDummyModel,
+                    request_deserializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.FitDummyModelRequest.FromString,
+                    response_serializer=sfumato__mesh_dot_v1_dot_executor__service__pb2.FitDummyModelResponse.SerializeToString,
             ),
             'RunDummy': grpc.unary_stream_rpc_method_handler(
                     servicer.RunDummy,

@@ -55,6 +55,14 @@ class ExecutorServiceStub:
     """
     GetMark: _grpc.UnaryUnaryMultiCallable[_executor_service_pb2.GetMarkRequest, _executor_service_pb2.GetMarkResponse]
     """GetMark tells the highest position of a population that was told to anybody: what a restored chain must contain."""
+    ReadModel: _grpc.UnaryUnaryMultiCallable[_executor_service_pb2.ReadModelRequest, _executor_service_pb2.ReadModelResponse]
+    """ReadModel returns the parameters of a fitted estimator: of a committed or shared query, as ReadRelease reads it. A
+    synthesizer: MODEL_KIND_MISMATCH.
+    """
+    SampleModel: _grpc.UnaryStreamMultiCallable[_executor_service_pb2.SampleModelRequest, _executor_service_pb2.SampleModelResponse]
+    """SampleModel draws rows from a synthesizer, of a committed or shared query."""
+    FitDummyModel: _grpc.UnaryStreamMultiCallable[_executor_service_pb2.FitDummyModelRequest, _executor_service_pb2.FitDummyModelResponse]
+    """FitDummyModel fits on made-up rows."""
     RunDummy: _grpc.UnaryStreamMultiCallable[_executor_service_pb2.RunDummyRequest, _executor_service_pb2.RunDummyResponse]
     """RunDummy executes a task on made-up rows."""
 
@@ -85,6 +93,14 @@ class ExecutorServiceAsyncStub(ExecutorServiceStub):
     """
     GetMark: _aio.UnaryUnaryMultiCallable[_executor_service_pb2.GetMarkRequest, _executor_service_pb2.GetMarkResponse]  # type: ignore[assignment]
     """GetMark tells the highest position of a population that was told to anybody: what a restored chain must contain."""
+    ReadModel: _aio.UnaryUnaryMultiCallable[_executor_service_pb2.ReadModelRequest, _executor_service_pb2.ReadModelResponse]  # type: ignore[assignment]
+    """ReadModel returns the parameters of a fitted estimator: of a committed or shared query, as ReadRelease reads it. A
+    synthesizer: MODEL_KIND_MISMATCH.
+    """
+    SampleModel: _aio.UnaryStreamMultiCallable[_executor_service_pb2.SampleModelRequest, _executor_service_pb2.SampleModelResponse]  # type: ignore[assignment]
+    """SampleModel draws rows from a synthesizer, of a committed or shared query."""
+    FitDummyModel: _aio.UnaryStreamMultiCallable[_executor_service_pb2.FitDummyModelRequest, _executor_service_pb2.FitDummyModelResponse]  # type: ignore[assignment]
+    """FitDummyModel fits on made-up rows."""
     RunDummy: _aio.UnaryStreamMultiCallable[_executor_service_pb2.RunDummyRequest, _executor_service_pb2.RunDummyResponse]  # type: ignore[assignment]
     """RunDummy executes a task on made-up rows."""
 
@@ -148,6 +164,32 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_executor_service_pb2.GetMarkResponse, _abc.Awaitable[_executor_service_pb2.GetMarkResponse]]:
         """GetMark tells the highest position of a population that was told to anybody: what a restored chain must contain."""
+
+    @_abc_1.abstractmethod
+    def ReadModel(
+        self,
+        request: _executor_service_pb2.ReadModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_executor_service_pb2.ReadModelResponse, _abc.Awaitable[_executor_service_pb2.ReadModelResponse]]:
+        """ReadModel returns the parameters of a fitted estimator: of a committed or shared query, as ReadRelease reads it. A
+        synthesizer: MODEL_KIND_MISMATCH.
+        """
+
+    @_abc_1.abstractmethod
+    def SampleModel(
+        self,
+        request: _executor_service_pb2.SampleModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_executor_service_pb2.SampleModelResponse], _abc.AsyncIterator[_executor_service_pb2.SampleModelResponse]]:
+        """SampleModel draws rows from a synthesizer, of a committed or shared query."""
+
+    @_abc_1.abstractmethod
+    def FitDummyModel(
+        self,
+        request: _executor_service_pb2.FitDummyModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_executor_service_pb2.FitDummyModelResponse], _abc.AsyncIterator[_executor_service_pb2.FitDummyModelResponse]]:
+        """FitDummyModel fits on made-up rows."""
 
     @_abc_1.abstractmethod
     def RunDummy(

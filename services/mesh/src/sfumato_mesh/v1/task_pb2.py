@@ -28,7 +28,7 @@ from sfumato.v1 import plan_pb2 as sfumato_dot_v1_dot_plan__pb2
 from sfumato.v1 import question_pb2 as sfumato_dot_v1_dot_question__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asfumato_mesh/v1/task.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x18sfumato/v1/payment.proto\x1a\x15sfumato/v1/plan.proto\x1a\x19sfumato/v1/question.proto\"\xde\x01\n\x04Task\x12\x38\n\x08question\x18\x01 \x01(\x0b\x32\x14.sfumato.v1.QuestionB\x06\xbaH\x03\xc8\x01\x01R\x08question\x12,\n\x04plan\x18\x02 \x01(\x0b\x32\x10.sfumato.v1.PlanB\x06\xbaH\x03\xc8\x01\x01R\x04plan\x12\x35\n\x07payment\x18\x03 \x01(\x0b\x32\x13.sfumato.v1.PaymentB\x06\xbaH\x03\xc8\x01\x01R\x07payment\x12\x37\n\nconfidence\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x11\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00R\nconfidenceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asfumato_mesh/v1/task.proto\x12\x0fsfumato_mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x18sfumato/v1/payment.proto\x1a\x15sfumato/v1/plan.proto\x1a\x19sfumato/v1/question.proto\"\xd6\x01\n\x04Task\x12\x38\n\x08question\x18\x01 \x01(\x0b\x32\x14.sfumato.v1.QuestionB\x06\xbaH\x03\xc8\x01\x01R\x08question\x12$\n\x04plan\x18\x02 \x01(\x0b\x32\x10.sfumato.v1.PlanR\x04plan\x12\x35\n\x07payment\x18\x03 \x01(\x0b\x32\x13.sfumato.v1.PaymentB\x06\xbaH\x03\xc8\x01\x01R\x07payment\x12\x37\n\nconfidence\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x11\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00R\nconfidenceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,12 +37,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TASK'].fields_by_name['question']._loaded_options = None
   _globals['_TASK'].fields_by_name['question']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_TASK'].fields_by_name['plan']._loaded_options = None
-  _globals['_TASK'].fields_by_name['plan']._serialized_options = b'\272H\003\310\001\001'
   _globals['_TASK'].fields_by_name['payment']._loaded_options = None
   _globals['_TASK'].fields_by_name['payment']._serialized_options = b'\272H\003\310\001\001'
   _globals['_TASK'].fields_by_name['confidence']._loaded_options = None
   _globals['_TASK'].fields_by_name['confidence']._serialized_options = b'\272H\024\022\022\021\000\000\000\000\000\000\360?!\000\000\000\000\000\000\000\000'
   _globals['_TASK']._serialized_start=153
-  _globals['_TASK']._serialized_end=375
+  _globals['_TASK']._serialized_end=367
 # @@protoc_insertion_point(module_scope)
