@@ -56,7 +56,7 @@ ROOMS = {
     "mbi": ["services/executor/src/sfumato_executor/engines/smartnoise_synth/job.py"],
     "snsql": ["services/executor/src/sfumato_executor/engines/smartnoise_sql/job.py"],
     "diffprivlib": ["services/executor/src/sfumato_executor/engines/diffprivlib/job.py"],
-    "sklearn": ["clients/python/src/sfumato/estimators.py"],
+    "sklearn": ["clients/python/src/sfumato/estimators.py", "clients/python/src/sfumato/sklearn_steps.py"],
     "dp_accounting": ["clients/python/src/sfumato/reporting"],
     "scipy": ["clients/python/src/sfumato/reporting"],
     "typer": ["clients/python/src/sfumato/cli", "services/embedded/src/sfumato_embedded"],

@@ -45,7 +45,7 @@ def fitted_estimator(release: pa.Table) -> pb.FittedEstimator:
             or len(found.input_scales) != len(found.inputs)
         ):
             raise ValueError("arrays of no step")
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise UnreadableReleaseError("it is no estimator") from error
     return found
 

@@ -4,6 +4,14 @@ What is mended of Diffprivlib 0.6.6, each where it is used:
 
 - every input is within ±bound, so that ranges and largest values agree (see `features`);
 - `LogisticRegression.fit` and `GaussianNB` take the classes that occur: a made-up row of each public class is added;
+- `LogisticRegression` leaves its intercept without the regularisation that its proof needs, and for rows of norm R
+  takes R where the proof has R². Here the constant is an input, and rows are scaled to norm 1. The proof is for the
+  exact minimum: the search ends at the precision of numbers, which stays the library's promise;
+- `RandomForestClassifier` gives each tree a seed of 31 bits for structure and noise (scikit-learn's
+  `_set_random_states`): who sees the thresholds can try them all, and subtract the noise. `_FittingTree.fit` labels
+  empty leaves by the generator that drew the thresholds, so they can be told. Here every leaf, empty or not, is
+  labelled by `PermuteAndFlip` with the operating system's randomness;
+- `KMeans._split_epsilon` gives its shares the wrong way round: with 5 inputs or more they are too much in all;
 - `KMeans._update_centers` leaves a centre as it is, without noise, where no row is near: whether one is would show.
   Here every centre is drawn, near rows or none;
 - `LinearRegression` takes |lower bound| for the largest value of a squared input, after it has moved the inputs by a
@@ -13,6 +21,7 @@ What is mended of Diffprivlib 0.6.6, each where it is used:
 Warnings about privacy are errors: nothing may be read from the data that was not declared. There is no seed.
 """
 
+import secrets
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -133,17 +142,38 @@ def _linear(step: Mapping[str, Any], rows: _Rows, classes: int) -> Arrays:
 
 
 def _logistic(step: Mapping[str, Any], rows: _Rows, classes: int) -> Arrays:
-    from diffprivlib.models import LogisticRegression
+    """One against the rest, for each class; rows and constant are scaled into the unit ball.
 
-    del classes
-    model = LogisticRegression(
-        epsilon=step["epsilon"],
-        data_norm=step["norm"] or float(np.linalg.norm(rows.bounds)),
-        C=step["inverse_regularization"],
-        max_iter=step["max_iterations"],
-        fit_intercept=step["intercept"],
-    ).fit(rows.inputs, rows.target)
-    return {"coefficients": np.asarray(model.coef_), "intercepts": np.asarray(model.intercept_)}
+    Chaudhuri, Monteleoni and Sarwate 2011, Theorem 9, for rows of norm 1: with a norm R the library's `Vector` takes
+    c·R for the largest second derivative, which is c·R². Scaled rows keep the meaning of the regularisation C·R².
+    """
+    from diffprivlib.models.logistic_regression import _logistic_regression_path
+
+    norm = step["norm"] or float(np.linalg.norm(rows.bounds))
+    inputs = rows.inputs * np.minimum(1.0, norm / np.maximum(np.linalg.norm(rows.inputs, axis=1), 1e-300))[:, None]
+    if step["intercept"]:
+        inputs, norm = np.column_stack([inputs, np.ones(len(inputs))]), float(np.hypot(norm, 1.0))
+    inputs = inputs / (norm * (1 + 1e-12))
+    wanted = [1] if classes == 2 else range(classes)
+    found = []
+    for place in wanted:
+        solved, _, _ = _logistic_regression_path(
+            inputs,
+            rows.target,
+            epsilon=step["epsilon"] / len(wanted),
+            data_norm=1.0,
+            pos_class=place,
+            Cs=[step["inverse_regularization"] * norm**2],
+            fit_intercept=False,
+            max_iter=step["max_iterations"],
+            tol=1e-9,
+            check_input=False,
+        )
+        found.append(solved[0] / norm)
+    weights = np.array(found)
+    if step["intercept"]:
+        return {"coefficients": weights[:, :-1], "intercepts": weights[:, -1]}
+    return {"coefficients": weights, "intercepts": np.zeros(len(weights))}
 
 
 def _bayes(step: Mapping[str, Any], rows: _Rows, classes: int) -> Arrays:
@@ -163,6 +193,9 @@ def _clusters(step: Mapping[str, Any], rows: _Rows, classes: int) -> Arrays:
     class EveryCentre(KMeans):  # type: ignore[misc]
         def _update_centers(self, X: Any, centers: Any, labels: Any, dims: int, **budget: Any) -> Any:  # noqa: N803
             of_counts, of_sums = self._split_epsilon(dims, budget["total_iters"])
+            # It gives them the wrong way round, which together is more than an iteration's share from 5 inputs on.
+            over = max(1.0, (of_counts + dims * of_sums) * budget["total_iters"] / self.epsilon) * (1 + 1e-12)
+            of_counts, of_sums = of_counts / over, of_sums / over
             counting = GeometricFolded(epsilon=of_counts, sensitivity=1, lower=0.5, upper=float("inf"))
             for place in range(self.n_clusters):
                 near = X[labels == place]
@@ -180,38 +213,56 @@ def _clusters(step: Mapping[str, Any], rows: _Rows, classes: int) -> Arrays:
 
 
 def _tree(step: Mapping[str, Any], rows: _Rows, classes: int) -> Arrays:
-    from diffprivlib.models.forest import DecisionTreeClassifier
-
-    model = DecisionTreeClassifier(
-        step["depth"], epsilon=step["epsilon"], bounds=(-rows.bounds, rows.bounds), classes=np.arange(classes)
-    ).fit(rows.inputs, rows.target)
-    return _flat([model.tree_])
+    return _flat([_grown(step, rows.inputs, rows.target, rows.bounds, classes)])
 
 
 def _forest(step: Mapping[str, Any], rows: _Rows, classes: int) -> Arrays:
-    from diffprivlib.models import RandomForestClassifier
+    """Each row is in one tree, by its place: a replaced row stays in its tree."""
+    parts = np.arange(len(rows.inputs)) * step["trees"] // len(rows.inputs)
+    return _flat(
+        [
+            _grown(step, rows.inputs[parts == place], rows.target[parts == place], rows.bounds, classes)
+            for place in range(step["trees"])
+        ]
+    )
 
-    model = RandomForestClassifier(
-        step["trees"],
-        epsilon=step["epsilon"],
-        bounds=(-rows.bounds, rows.bounds),
-        classes=np.arange(classes),
-        max_depth=step["depth"],
-    ).fit(rows.inputs, rows.target)
-    return _flat([each.tree_ for each in model.estimators_])
+
+def _grown(step: Mapping[str, Any], inputs: Numbers, target: Numbers, bounds: Numbers, classes: int) -> Any:
+    """A random tree without data, then a noisy class for each leaf, empty or not.
+
+    Rows of different leaves are apart, so a row more or less costs ε once (Fletcher and Islam 2017).
+    """
+    from diffprivlib.mechanisms import PermuteAndFlip
+    from diffprivlib.models.forest import _FittingTree
+
+    structure = np.random.RandomState(np.random.PCG64(secrets.randbits(256)))
+    tree = _FittingTree(
+        step["depth"], inputs.shape[1], np.arange(classes), step["epsilon"], (-bounds, bounds), structure
+    )
+    tree.build()
+    leaves = tree.apply(np.clip(inputs, -bounds, bounds))
+    counts = np.zeros((tree.node_count, classes), dtype=np.int64)
+    np.add.at(counts, (leaves, target.astype(np.int64)), 1)
+    labels = np.zeros(tree.node_count, dtype=np.int64)
+    for node in tree.nodes:
+        if node.left_child < 0:
+            utility = counts[node.node_id].tolist()
+            drawing = PermuteAndFlip(epsilon=step["epsilon"], sensitivity=1, monotonic=True, utility=utility)
+            labels[node.node_id] = drawing.randomise()
+    return tree.nodes, labels
 
 
 def _flat(trees: Any) -> Arrays:
     """Trees behind one another; `sizes` says where each ends. A leaf looks at input −1."""
-    leaf = [tree.children_left < 0 for tree in trees]
-    pairs = list(zip(leaf, trees, strict=True))
+    nodes = [node for found, _ in trees for node in found]
+    leaf = [node.left_child < 0 for node in nodes]
     return {
-        "sizes": np.array([tree.node_count for tree in trees]),
-        "inputs": np.concatenate([np.where(end, -1, tree.feature) for end, tree in pairs]),
-        "thresholds": np.concatenate([np.where(end, 0.0, tree.threshold) for end, tree in pairs]),
-        "left": np.concatenate([tree.children_left for tree in trees]),
-        "right": np.concatenate([tree.children_right for tree in trees]),
-        "leaf_classes": np.concatenate([tree.value[:, 0, :].argmax(axis=1) for tree in trees]),
+        "sizes": np.array([len(found) for found, _ in trees]),
+        "inputs": np.array([-1 if end else node.feature for end, node in zip(leaf, nodes, strict=True)]),
+        "thresholds": np.array([0.0 if end else node.threshold for end, node in zip(leaf, nodes, strict=True)]),
+        "left": np.array([node.left_child for node in nodes]),
+        "right": np.array([node.right_child for node in nodes]),
+        "leaf_classes": np.concatenate([labels for _, labels in trees]),
     }
 
 

@@ -122,11 +122,17 @@ def _linear(step: EstimatorStep, path: str, width: int, row_count: int) -> dict[
 
 
 def _logistic(step: EstimatorStep, path: str, width: int, row_count: int) -> dict[str, JobValue]:
-    del path, width, row_count
+    del width, row_count
     wanted = step.logistic_regression
+    _parameter(
+        wanted.max_iterations == 0 or wanted.max_iterations >= 1_000,  # the guarantee is that of the minimum
+        f"{path}.logistic_regression.max_iterations",
+        f"{wanted.max_iterations:,} rounds may end before the minimum",
+        "at least 1,000, or leave it out",
+    )
     return {
         "inverse_regularization": wanted.inverse_regularization or 1.0,
-        "max_iterations": wanted.max_iterations or 100,
+        "max_iterations": wanted.max_iterations or 10_000,
         "norm": wanted.norm,
         "intercept": not wanted.without_intercept,
     }
@@ -139,7 +145,7 @@ def _bayes(step: EstimatorStep, path: str, width: int, row_count: int) -> dict[s
 
 def _clusters(step: EstimatorStep, path: str, width: int, row_count: int) -> dict[str, JobValue]:
     count = step.k_means.cluster_count
-    most = min(row_count, 1_000, 20_000 // max(width, 1))
+    most = min(row_count, 1_000, 20_000 // max(width, 1), max(1, 100_000_000 // row_count))
     _parameter(
         count <= most, f"{path}.k_means.cluster_count", f"{count:,} clusters of {row_count:,} rows", f"at most {most:,}"
     )

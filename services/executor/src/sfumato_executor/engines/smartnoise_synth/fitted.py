@@ -54,7 +54,7 @@ def fitted(release: pa.Table) -> Fitted:
         marginals = () if pool is not None else tuple(_marginal(name, values, axes) for name, values in arrays.items())
         if pool is None and {place for each in marginals for place in each.places} != set(range(len(axes))):
             raise ValueError("an axis is in no marginal")
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise UnreadableReleaseError("it is no synthesizer") from error
     return Fitted(axes, marginals, pool)
 

@@ -61,7 +61,7 @@ def encoded(column: pa.ChunkedArray, axis: Mapping[str, Any]) -> Codes:
     else:
         values = column.cast(pa.int64()).fill_null(axis["lower"]).to_numpy()
         width = axis["upper"] - axis["lower"] + 1
-        codes = np.array([int(value - axis["lower"]) * bins // width for value in values], dtype=np.int64)
+        codes = np.array([(int(value) - axis["lower"]) * bins // width for value in values], dtype=np.int64)
     codes = np.clip(codes, 0, bins - 1).astype(np.int64)
     found: Codes = np.where(missing, bins, codes)
     return found
