@@ -176,6 +176,7 @@ def open_engines(settings: ExecutorSettings, stopping: threading.Event | None = 
     from sfumato_executor.engines.diffprivlib.adapter import EstimatorAdapter
     from sfumato_executor.engines.library.adapter import LibraryAdapter
     from sfumato_executor.engines.library.isolation import Limits
+    from sfumato_executor.engines.smartnoise_sql.adapter import SmartNoiseSqlAdapter
     from sfumato_executor.engines.smartnoise_synth.adapter import SynthesizerAdapter
 
     native = NativeEngine()
@@ -186,7 +187,7 @@ def open_engines(settings: ExecutorSettings, stopping: threading.Event | None = 
         result_bytes=settings.library_result_bytes,
         threads=settings.library_threads,
     )
-    adapters: tuple[LibraryAdapter, ...] = (SynthesizerAdapter(), EstimatorAdapter())
+    adapters: tuple[LibraryAdapter, ...] = (SynthesizerAdapter(), SmartNoiseSqlAdapter(), EstimatorAdapter())
     return Engines(
         native, {adapter.name: LibraryEngine(adapter, limits, native.table, stopping) for adapter in adapters}
     )
