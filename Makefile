@@ -24,6 +24,7 @@ lint: setup          ## ruff, mypy, buf, freshness of generated code, breaking c
 	ruff format --check .
 	mypy clients services tests scripts
 	scripts/lint_protos.sh
+	python scripts/architecture.py --check
 
 test: setup services ## every suite, the real servers included
 	@set -a; . build/services/env; set +a; $(PYTEST) tests
@@ -55,10 +56,15 @@ crash: setup services ## every death at every step, on every broker, and long wa
 bench: setup services ## numbers of this machine: a table, and build/bench.json
 	@set -a; . build/services/env; set +a; .venv/bin/python -m tests.bench
 
-demo: setup          ## the embedded mesh, real questions on real data
+# The demo and the embedded mesh need no library engine: nothing of them is fetched, and nothing that is there is removed.
+.PHONY: ready
+ready: | uv
+	@test .venv/.synced -nt uv.lock || uv sync --quiet --locked --no-group engines --inexact
+
+demo: ready          ## the embedded mesh, real questions on real data
 	@.venv/bin/sfumato demo
 
-up: setup            ## the embedded mesh, until Ctrl-C
+up: ready            ## the embedded mesh, until Ctrl-C
 	@.venv/bin/sfumato up
 
 release: uv          ## write the image that later contracts may not break

@@ -53,7 +53,8 @@ class EstimatorAdapter:
 
         Raises:
             Refusal: GUARANTEE_NOT_ACCEPTED, where no row count is public; PLAN_REJECTED ("unknown_column", "column",
-                "target", "steps", "parameter", "too_many_inputs", "loss_too_small" and those of its source);
+                "target", "steps", "parameter", "row_count", "too_many_inputs", "loss_too_small" and those of its
+                source);
                 ACCOUNTING_MISMATCH.
         """
         wanted = asked.question.model.estimator
@@ -102,7 +103,10 @@ class EstimatorAdapter:
 def _row_count(wanted: Estimator, dataset: Dataset) -> int:
     public = dataset.policy.public_row_count
     if public:
-        return int(wanted.row_count or public)
+        count = int(wanted.row_count or public)
+        if count < 2:
+            raise plan_rejected("row_count", f"{_PATH}.row_count", "one row has no variance", hint="at least 2")
+        return count
     raise Refusal(
         grpc.StatusCode.FAILED_PRECONDITION,
         "GUARANTEE_NOT_ACCEPTED",
