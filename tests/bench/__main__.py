@@ -11,12 +11,15 @@ from rich.table import Table
 from tests.bench import (
     bench_accounting,
     bench_engine,
+    bench_estimators,
     bench_footprint,
     bench_large,
     bench_ledger,
     bench_production,
     bench_queries,
+    bench_smartnoise_sql,
     bench_stream,
+    bench_synthesizers,
     bench_verification,
 )
 from tests.bench.lines import Line, write
@@ -43,6 +46,10 @@ def _engine() -> list[Line]:
     return lines
 
 
+def _libraries() -> list[Line]:
+    return [*bench_synthesizers.lines(), *bench_estimators.lines(), *bench_smartnoise_sql.lines()]
+
+
 GROUPS: dict[str, Callable[[], list[Line]]] = {
     "queries": bench_queries.rows,
     "production": bench_production.rows,
@@ -52,6 +59,7 @@ GROUPS: dict[str, Callable[[], list[Line]]] = {
     "ledger": bench_ledger.rows,
     "verification": bench_verification.rows,
     "stream": bench_stream.rows,
+    "libraries": _libraries,
     "footprint": bench_footprint.rows,
 }
 
