@@ -14,6 +14,9 @@ rm -rf build/gen/google
 find build/gen -name '*_pb2_grpc.py' | while read -r stub; do
   grep -q Servicer "$stub" || rm "$stub" "${stub}i"
 done
+# The rules of fields are read by the services at run time; nobody types against them.
+rm -f build/gen/buf/validate/validate_pb2.pyi
+python scripts/lean_rules.py build/gen/buf/validate/validate_pb2.py
 client=clients/python/src
 mesh=services/mesh/src
 for package in sfumato/v1 buf/validate sfumato_mesh/v1; do

@@ -146,6 +146,7 @@ DATASET = "kind: Dataset\nname: f\npopulation: p\nsource: f.csv\nunit: row\n"
         (DATASET + "columns: {x: {type: category, values: [NO, YES]}}", "columns.x.values[0]", "quotes"),
         (DATASET + "columns: {x: {type: boolean, bounds: [0, 1]}}", "columns.x.bounds", ""),
         (DATASET + "policy: {shared_releases: friends}", "policy.shared_releases", ""),
+        (DATASET + "policy: {public_row_count: -1}", "policy.public_row_count", ""),
         (DATASET + "policy: {max_charge: {rho: -1}}", "policy.max_charge.rho", ""),
         (DATASET + "policy: {max_charge: {rho: 1, epsilon: 1}}", "policy.max_charge", ""),
         (GRANT + "limit: {rho: 1, threshold_delta: 1e-8}", "limit.threshold_delta", "delta"),
@@ -298,6 +299,27 @@ def test_changes_are_told_in_words() -> None:
     assert "columns.dep_delay.bounds: [-60, 600] → [-60, 300]" in lines
     assert "policy.max_charge.rho: 0.1 → 0.2" in lines
     assert lines[-1] == "it takes effect with the next published version; budgets stay as they are"
+
+
+def test_engines_and_a_public_row_count_are_declared_printed_and_told() -> None:
+    policy = "engines: [native, smartnoise_synth]\n  public_row_count: 344"
+    said = FLIGHTS.replace("engines: [native]", policy)
+    flights = read(said)[0].message
+    assert isinstance(flights, dataset_pb2.Dataset)
+    assert list(flights.policy.engines) == ["native", "smartnoise_synth"]
+    assert flights.policy.public_row_count == 344
+    printed = to_plain("Dataset", flights)
+    assert printed["policy"]["public_row_count"] == 344
+    assert read(write_documents([printed]))[0].message == flights
+    mesh = Mesh()
+    outcomes(mesh, FLIGHTS)
+    _, lines = outcomes(mesh, said)["Dataset flights"]
+    assert [each.partition(":")[0] for each in lines] == ["policy.engines", "policy.public_row_count"]
+    assert "smartnoise_synth" in lines[0]
+    assert "344" in lines[1]
+    assert outcomes(mesh, said)["Dataset flights"][0] == "unchanged"
+    _, lines = outcomes(mesh, FLIGHTS)["Dataset flights"]
+    assert any(each.startswith("policy.public_row_count") for each in lines)
 
 
 def test_a_grant_says_what_it_does_to_the_budget() -> None:

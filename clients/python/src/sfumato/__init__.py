@@ -45,12 +45,27 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from sfumato.expressions import Expression, col, cut, lit, when
+    from sfumato.fits import Bins, EstimatorFit, SynthesizerFit, bins
+    from sfumato.frames import Frame
+    from sfumato.jobs import ModelJob, Progress
     from sfumato.measures import Measure, count, count_units, histogram, mean, median, quantile, sum  # noqa: A004
     from sfumato.mesh import Mesh, connect
+    from sfumato.models import EstimatorModel, Models, Sample, SynthesizerModel
     from sfumato.queries import History, Query
     from sfumato.questions import Groups, Question, Rows
     from sfumato.quotes import HalfWidth, MeasureQuote, Quote
     from sfumato.receipts import Receipt, Verified
+    from sfumato.steps import (
+        Step,
+        decision_tree,
+        gaussian_naive_bayes,
+        k_means,
+        linear_regression,
+        logistic_regression,
+        principal_components,
+        random_forest,
+        standard_scaler,
+    )
     from sfumato.timelines import Timeline, TimelinePoint
 
 _HOMES = {
@@ -90,6 +105,34 @@ _HOMES = {
     "questions": ("Groups", "Question", "Rows"),
     "quotes": ("HalfWidth", "MeasureQuote", "Quote"),
     "receipts": ("Receipt", "Verified"),
+    "fits": (
+        "Bins",
+        "EstimatorFit",
+        "SynthesizerFit",
+        "bins",
+    ),
+    "frames": ("Frame",),
+    "jobs": (
+        "ModelJob",
+        "Progress",
+    ),
+    "models": (
+        "EstimatorModel",
+        "Models",
+        "Sample",
+        "SynthesizerModel",
+    ),
+    "steps": (
+        "Step",
+        "decision_tree",
+        "gaussian_naive_bayes",
+        "k_means",
+        "linear_regression",
+        "logistic_regression",
+        "principal_components",
+        "random_forest",
+        "standard_scaler",
+    ),
     "timelines": ("Timeline", "TimelinePoint"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -97,6 +140,7 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 __all__ = [
     "AccessDenied",
     "Answer",
+    "Bins",
     "Budget",
     "BudgetExhausted",
     "BudgetFrozen",
@@ -107,8 +151,11 @@ __all__ = [
     "CorruptAnswer",
     "Dataset",
     "Datasets",
+    "EstimatorFit",
+    "EstimatorModel",
     "Expression",
     "FieldProblem",
+    "Frame",
     "GrantMissing",
     "Groups",
     "HalfWidth",
@@ -118,10 +165,13 @@ __all__ = [
     "MeasureQuote",
     "Mesh",
     "MissingExtra",
+    "ModelJob",
+    "Models",
     "NotConfigured",
     "PlanRejected",
     "PreconditionFailed",
     "PriceTooHigh",
+    "Progress",
     "Query",
     "QueryCancelled",
     "QueryFailed",
@@ -132,26 +182,39 @@ __all__ = [
     "RefusedError",
     "RequestTooLarge",
     "Rows",
+    "Sample",
     "ScopeLine",
     "SfumatoError",
     "SqlRejected",
+    "Step",
+    "SynthesizerFit",
+    "SynthesizerModel",
     "Timeline",
     "TimelinePoint",
     "Unauthenticated",
     "Unavailable",
     "Verified",
+    "bins",
     "col",
     "connect",
     "count",
     "count_units",
     "cut",
+    "decision_tree",
     "epsilon_from_rho",
+    "gaussian_naive_bayes",
     "histogram",
+    "k_means",
+    "linear_regression",
     "lit",
+    "logistic_regression",
     "mean",
     "median",
+    "principal_components",
     "quantile",
+    "random_forest",
     "rho_from_epsilon",
+    "standard_scaler",
     "sum",
     "when",
 ]

@@ -2,26 +2,22 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sfumato._core.answer_view import SHOWN_ROWS, answer_table
-from sfumato._core.decoding import measure_names, rows_of
+from sfumato._core.decoding import measure_names
 from sfumato._core.streams import AnswerReader
 from sfumato._core.tables import clean_lines, escape
 from sfumato._core.wording import bins_text
 from sfumato.charges import Charge, ScopeLine, is_free, left
-from sfumato.errors import MissingExtra, SfumatoError
+from sfumato.errors import SfumatoError
+from sfumato.frames import Frame
 from sfumato.receipts import LedgerEvidence, Receipt
 from sfumato.v1 import query_pb2
 
-if TYPE_CHECKING:
-    import pandas
-    import polars
-    import pyarrow
 
-
-class Answer:
-    """A noisy table. `rows()` and `columns` need nothing more; `to_polars()` and its like need their extra.
+class Answer(Frame):
+    """A noisy table; each measure has "<name>.lower" and "<name>.upper" beside it.
 
     Attributes:
         query: queries/{query}; "" for a rehearsal.
@@ -44,13 +40,12 @@ class Answer:
         is_dummy: bool = False,
         evidence: Callable[[str, int], LedgerEvidence] | None = None,
     ) -> None:
+        super().__init__(reader)
         self._query = reader.query
-        self._table = reader.table()
         self._scopes = tuple(ScopeLine.of(each) for each in reader.complete.scopes) if reader.complete else ()
         self._evidence = evidence
         self.query = reader.query.name
         self.request_id = request_id
-        self.row_count = reader.rows
         self.is_dummy = is_dummy
         self.charge = Charge.of(reader.query.charge)
         self.paid = tuple(Charge.of(each.charge) for each in reader.query.scopes)
@@ -58,15 +53,6 @@ class Answer:
         self.repeated = reader.query.origin == query_pb2.Query.ORIGIN_REPEATED
         self.derived = reader.query.origin == query_pb2.Query.ORIGIN_DERIVED
         self.answered_from = reader.query.receipt.statement.release_query
-
-    @cached_property
-    def columns(self) -> dict[str, list[Any]]:
-        """Values by column; each measure has "<name>.lower" and "<name>.upper" beside it."""
-        return self._table.columns()
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one dict a row."""
-        return rows_of(self.columns)
 
     @property
     def measures(self) -> list[str]:
@@ -94,54 +80,6 @@ class Answer:
         if not self._query.HasField("receipt"):
             raise SfumatoError("a rehearsal has no receipt." if self.is_dummy else "the answer came without a receipt.")
         return Receipt(self._query.receipt, self._query, self._evidence)
-
-    def to_ipc(self) -> bytes:
-        """Return the table as one Arrow IPC stream."""
-        return self._table.to_ipc()
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Hand the table to any library that speaks Arrow's PyCapsule interface."""
-        return self._table.stream().__arrow_c_stream__(requested_schema)
-
-    def to_arrow(self) -> "pyarrow.Table":
-        """Return a pyarrow table (extra `pyarrow`).
-
-        Raises:
-            MissingExtra: it is not installed.
-        """
-        try:
-            import pyarrow
-        except ImportError:
-            raise MissingExtra("to_arrow()", "pyarrow") from None
-        return pyarrow.ipc.open_stream(self.to_ipc()).read_all()
-
-    def to_polars(self) -> "polars.DataFrame":
-        """Return a Polars frame (extra `polars`).
-
-        Raises:
-            MissingExtra: it is not installed.
-        """
-        try:
-            import polars
-        except ImportError:
-            raise MissingExtra("to_polars()", "polars") from None
-        return polars.DataFrame(self)
-
-    def to_pandas(self) -> "pandas.DataFrame":
-        """Return a pandas frame (extra `pandas`).
-
-        Raises:
-            MissingExtra: it, or pyarrow, is not installed.
-        """
-        try:
-            import pandas
-        except ImportError:
-            raise MissingExtra("to_pandas()", "pandas") from None
-        frame: pandas.DataFrame = self.to_arrow().to_pandas()
-        return frame
-
-    def __len__(self) -> int:
-        return self.row_count
 
     @cached_property
     def _units(self) -> dict[str, str]:

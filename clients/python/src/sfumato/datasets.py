@@ -58,7 +58,7 @@ class Dataset(Rows):
         self.name = short(proto.name)
         self.population = short(proto.population)
         self.description = clean(proto.description or proto.display_name)
-        self.columns = {each.name: _column(each) for each in proto.schema.columns}
+        self.columns = {each.name: column_of_schema(each) for each in proto.schema.columns}
         self.privacy_unit = unit_text(proto.privacy_unit, population)
         self.version = proto.version
         self.engines = tuple(proto.policy.engines) or ("native",)
@@ -183,7 +183,8 @@ class Datasets(Sequence[DatasetLine]):
         return self._table().html() if self._items else "<i>no datasets</i>"
 
 
-def _column(proto: schema_pb2.Column) -> Column:
+def column_of_schema(proto: schema_pb2.Column) -> Column:
+    """Return a column as it is declared."""
     kind = type_name(proto)
     bounds: tuple[float, float] | None = None
     if kind == "integer":

@@ -20,6 +20,9 @@ from sfumato.answers import Answer
 from sfumato.budgets import Budget, Budgets, spendable
 from sfumato.charges import Charge, short
 from sfumato.datasets import Dataset, DatasetLine, Datasets
+from sfumato.errors import AccessDenied
+from sfumato.jobs import ModelJob, require_fit
+from sfumato.models import AnyModel, Models, model_of
 from sfumato.queries import History, Query
 from sfumato.questions import Question, sql_form
 from sfumato.timelines import Timeline, moment
@@ -301,6 +304,46 @@ class Mesh:
             AccessDenied: not allowed, or not there.
         """
         return Query(self._session, self._session.fetch_query(name))
+
+    def models(self, dataset: str = "", *, limit: int = 100) -> Models:
+        """List the models that one has fitted, newest first.
+
+        Args:
+            dataset: only models of it.
+            limit: at most so many.
+        """
+        most = plans.whole(limit, "limit", 1, 1_000_000)
+        return Models([model_of(self._session, each) for each in self._session.models(dataset, most)])
+
+    def model(self, name: str, *, timeout: float | None = None) -> AnyModel:
+        """Return a model by its name or id; one that is still being fitted is waited for.
+
+        Args:
+            name: models/{model}, or its id.
+            timeout: seconds to wait; until the mesh gives up, if unset.
+
+        Raises:
+            AccessDenied: not allowed, or not there.
+            QueryFailed: its fit was paid and gave none.
+            QueryCancelled: its fit was cancelled.
+            Unavailable: the mesh does not answer in time.
+        """
+        try:
+            return model_of(self._session, self._session.fetch_model(name))
+        except AccessDenied as denied:  # so is a model that is not there yet
+            try:
+                job = self.job(name)
+            except AccessDenied:
+                raise denied from None
+        return job.result(timeout)
+
+    def job(self, name: str) -> ModelJob[AnyModel]:
+        """Return the fit of a model, running or ended, by its name or id.
+
+        Raises:
+            AccessDenied: not allowed, or not there.
+        """
+        return ModelJob(self._session, require_fit(self._session.operation(name)), model_of)
 
     def close(self) -> None:
         """End the connection; doing it twice changes nothing."""

@@ -9,6 +9,7 @@ from sfumato._core.literals import literal
 from sfumato._core.wording import expression_text, measure_text
 from sfumato.errors import InvalidRequest
 from sfumato.expressions import Expression, column_of, to_expression
+from sfumato.fits import Fittable, Fitter
 from sfumato.measures import Measure
 from sfumato.v1 import expression_pb2, plan_pb2, query_service_pb2, question_pb2, relation_pb2
 
@@ -17,11 +18,8 @@ if TYPE_CHECKING:
     from sfumato.quotes import Quote
 
 
-class Asker(Protocol):
+class Asker(Fitter, Protocol):
     """Who carries a question to the mesh."""
-
-    def ask_price(self, request: query_service_pb2.QuoteQueryRequest) -> "Quote":
-        """Return the quote."""
 
     def ask(self, request: query_service_pb2.RunQueryRequest, timeout: float | None) -> "Answer":
         """Pay, and return the answer."""
@@ -52,8 +50,13 @@ def _nothing_measured(asked: str) -> InvalidRequest:
     )
 
 
-class Rows(Unmeasured):
-    """Rows of a dataset, perhaps filtered and with more columns. Never changes: each step returns another one."""
+class Rows(Unmeasured, Fittable):
+    """Rows of a dataset, perhaps filtered and with more columns. Never changes: each step returns another one.
+
+    Measured by `agg`; models are learnt from them by `synthesize` and `fit`.
+    """
+
+    _asker: Asker
 
     def __init__(
         self, asker: Asker, relation: relation_pb2.Relation, bounds: plan_pb2.ContributionBounds | None = None

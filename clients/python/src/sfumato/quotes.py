@@ -135,13 +135,15 @@ class Quote:
         for i, (name, text) in enumerate(lines or [("", "")]):
             body.append(f" {price if i == 0 else ' ' * len(price)}      {name:<{name_width}}  {text}".rstrip())
         remarks = [f" {each}" for each in self._remarks()]
-        shown = [self._measures().text(gap="   "), "", *body, *([""] if remarks else []), *remarks]
+        measures = [self._measures().text(gap="   "), ""] if self.measures else []  # a model may tell none
+        shown = [*measures, *body, *([""] if remarks else []), *remarks]
         return clean_lines("\n".join(shown))
 
     def _repr_html_(self) -> str:
         scopes = "".join(f"<div>{escape(name)}: {escape(text)}</div>" for name, text in self._scopes())
         remarks = "".join(f"<div><i>{escape(each)}</i></div>" for each in self._remarks())
-        return f"{self._measures().html()}<div><b>price {escape(self.charge.described())}</b></div>{scopes}{remarks}"
+        measures = self._measures().html() if self.measures else ""
+        return f"{measures}<div><b>price {escape(self.charge.described())}</b></div>{scopes}{remarks}"
 
 
 def _descriptions(proto: quote_pb2.Quote, question: question_pb2.Question) -> dict[str, str]:

@@ -44,9 +44,11 @@ BY_REASON: Final[Mapping[str, type[errors.SfumatoError]]] = {
     "RESOURCE_IN_USE": errors.PreconditionFailed,
     "DATA_NOT_PUBLISHABLE": errors.PreconditionFailed,
     "LEDGER_KEY_MISSING": errors.PreconditionFailed,
+    "GUARANTEE_NOT_ACCEPTED": errors.PreconditionFailed,
     "REQUEST_ID_REUSED": errors.Conflict,
     "ETAG_MISMATCH": errors.Conflict,
     "RESOURCE_EXISTS": errors.Conflict,
+    "MODEL_KIND_MISMATCH": errors.PreconditionFailed,
     "QUERY_FAILED": errors.QueryFailed,
     "QUERY_CANCELLED": errors.QueryCancelled,
     "ROW_OUT_OF_RANGE": errors.InvalidRequest,
@@ -164,7 +166,19 @@ def place(path: str) -> str:
     return " → ".join(words)
 
 
-_SILENT: Final = {"question", "plan", "source", "input", "predicate", "call", "expression", "kind", "value", "column"}
+_SILENT: Final = {
+    "question",
+    "plan",
+    "model",
+    "source",
+    "input",
+    "predicate",
+    "call",
+    "expression",
+    "kind",
+    "value",
+    "column",
+}
 _WORDS: Final = {
     "measures": "measure",
     "keys": "key",
@@ -173,6 +187,8 @@ _WORDS: Final = {
     "columns": "column",
     "branches": "branch",
     "items": "item",
+    "steps": "step",
+    "features": "feature",
 }
 
 

@@ -17,7 +17,51 @@ class Damaged(Exception):  # noqa: N818
 
 
 @dataclass
-class AnswerReader:
+class TableReader:
+    """Collects the schema and the batches of one table."""
+
+    rows: int = 0
+    """Rows that have arrived: where a new stream starts."""
+    _schema: bytes = b""
+    _batches: list[bytes] = field(default_factory=list)
+
+    @property
+    def has_schema(self) -> bool:
+        """Whether the columns are known: without them there is no table, not even an empty one."""
+        return bool(self._schema)
+
+    def table(self) -> ArrowTable:
+        """Return the whole table; only after its end."""
+        return ArrowTable(self._schema, tuple(self._batches))
+
+    def take_schema(self, schema: bytes) -> None:
+        """Take the columns, once more where the stream is another one.
+
+        Raises:
+            CorruptAnswer: they are others than before; nothing repairs that.
+        """
+        if self._schema and schema != self._schema:
+            raise CorruptAnswer("the answer has other columns than before.")
+        self._schema = schema
+
+    def take_batch(self, batch: arrow_pb2.ArrowBatch) -> None:
+        """Take the next rows.
+
+        Raises:
+            Damaged: the batch is broken, or leaves a gap.
+        """
+        if not self._schema:
+            raise Damaged("a batch came before the schema")
+        if batch.start_offset != self.rows:
+            raise Damaged(f"a batch starts at row {batch.start_offset}, row {self.rows} is missing")
+        if crc32c(batch.serialized_record_batch) != batch.crc32c:
+            raise Damaged(f"the batch at row {self.rows} has a wrong checksum")
+        self._batches.append(batch.serialized_record_batch)
+        self.rows += batch.row_count
+
+
+@dataclass
+class AnswerReader(TableReader):
     """Collects one answer from one or more streams of events."""
 
     query: query_pb2.Query = field(default_factory=query_pb2.Query)
@@ -26,10 +70,6 @@ class AnswerReader:
     """The last sign of life."""
     complete: query_pb2.Complete | None = None
     """Set once the answer is whole."""
-    rows: int = 0
-    """Rows that have arrived: where a new stream starts."""
-    _schema: bytes = b""
-    _batches: list[bytes] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -49,37 +89,18 @@ class AnswerReader:
             case "progress":
                 self.progress = event.progress
             case "schema":
-                self._take_schema(event.schema.serialized_schema)
+                self.take_schema(event.schema.serialized_schema)
             case "batch":
-                self._take_batch(event.batch)
+                self.take_batch(event.batch)
             case "complete":
                 self._take_complete(event.complete)
             case _:  # a kind of a later version
                 return
 
-    def table(self) -> ArrowTable:
-        """Return the whole table; only after `complete`."""
-        return ArrowTable(self._schema, tuple(self._batches))
-
     def _take_query(self, query: query_pb2.Query) -> None:
         if self.name and query.name and query.name != self.name:
             raise CorruptAnswer(f"the stream of {self.name} went on with {query.name}.")
         self.query = query
-
-    def _take_schema(self, schema: bytes) -> None:
-        if self._schema and schema != self._schema:
-            raise CorruptAnswer("the answer has other columns than before.")
-        self._schema = schema
-
-    def _take_batch(self, batch: arrow_pb2.ArrowBatch) -> None:
-        if not self._schema:
-            raise Damaged("a batch came before the schema")
-        if batch.start_offset != self.rows:
-            raise Damaged(f"a batch starts at row {batch.start_offset}, row {self.rows} is missing")
-        if crc32c(batch.serialized_record_batch) != batch.crc32c:
-            raise Damaged(f"the batch at row {self.rows} has a wrong checksum")
-        self._batches.append(batch.serialized_record_batch)
-        self.rows += batch.row_count
 
     def _take_complete(self, complete: query_pb2.Complete) -> None:
         if complete.row_count != self.rows:

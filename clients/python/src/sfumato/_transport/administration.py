@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 
 from sfumato._core.statuses import read_status, to_exception
 from sfumato._transport.calls import Calls
-from sfumato._transport.session import PAGE, query_name, required
+from sfumato._transport.models import PAGE
+from sfumato._transport.session import query_name, required
 from sfumato.admin.kinds import COLLECTIONS, SETTABLE
 from sfumato.charges import short
 from sfumato.errors import AccessDenied, SfumatoError

@@ -9,7 +9,8 @@ from sfumato._core.amounts import refused
 from sfumato._core.plans import resource
 from sfumato._core.streams import AnswerReader
 from sfumato._transport.answers import collect
-from sfumato._transport.calls import Calls, check_size
+from sfumato._transport.calls import check_size
+from sfumato._transport.models import PAGE, ModelCalls
 from sfumato.answers import Answer
 from sfumato.quotes import Quote
 from sfumato.receipts import LedgerEvidence
@@ -32,15 +33,11 @@ if TYPE_CHECKING:
     from sfumato._transport.answers import Event
     from sfumato._transport.calls import Stream
 
-PAGE: Final = 1000
 _QUERY: Final = re.compile(r"queries/[0-9a-f-]{36}")
 
 
-class Session:
+class Session(ModelCalls):
     """Calls to the services that analysts use."""
-
-    def __init__(self, calls: Calls) -> None:
-        self.calls = calls
 
     @property
     def target(self) -> str:

@@ -217,6 +217,7 @@ _POLICY: Final = Shape(
         "max_charge": Key("max_charge", Limit()),
         "accuracy": Key("accuracy", _ACCURACY),
         "release_retention": Key("release_retention", Length()),
+        "public_row_count": Key("public_row_count", WHOLE),
         "shared_releases": Key("shared_releases", _enum(policy_pb2.Policy.SharedReleases.items(), "SHARED_RELEASES_")),
     },
 )

@@ -6,7 +6,19 @@ anything else. Refusals are on stderr, with reason, field and hint; with `--json
 
 import typer
 
-from sfumato.cli import administration, explaining, lending, operations, questions, reading, report, succession, verify
+from sfumato.cli import (
+    administration,
+    explaining,
+    fitting,
+    lending,
+    models,
+    operations,
+    questions,
+    reading,
+    report,
+    succession,
+    verify,
+)
 from sfumato.cli.plugins import PluggedGroup
 
 app = typer.Typer(
@@ -26,6 +38,8 @@ for command in (
     questions.quote,
     questions.sql,
     questions.dummy,
+    fitting.synth,
+    fitting.fit,
     reading.budget,
     lending.delegate,
     lending.reclaim,
@@ -44,4 +58,5 @@ administration.app.command("split")(succession.split)
 administration.app.command("withhold")(succession.withhold)
 administration.app.command("allow")(succession.allow)
 administration.app.command("explain-error")(explaining.explain_error)
+app.add_typer(models.app, name="models")
 app.add_typer(administration.app, name="admin")

@@ -16,6 +16,9 @@ from sfumato.answers import Answer
 from sfumato.budgets import Budget, Window
 from sfumato.charges import Charge, ScopeLine
 from sfumato.datasets import Dataset, DatasetLine
+from sfumato.frames import Frame
+from sfumato.jobs import ModelJob
+from sfumato.models import AnyModel, EstimatorModel, Sample
 from sfumato.queries import Query
 from sfumato.quotes import MeasureQuote, Quote
 from sfumato.timelines import Timeline
@@ -134,7 +137,7 @@ def answer(value: Answer) -> dict[str, Any]:
     }
 
 
-def answer_csv(value: Answer) -> str:
+def table_csv(value: Frame) -> str:
     """Return the rows as CSV; intervals beside their measures, lists as JSON."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -223,4 +226,48 @@ def query(value: Query) -> dict[str, Any]:
         "paid": [charge(each) for each in value.paid],
         "labels": value.labels,
         "create_time": value.create_time,
+    }
+
+
+def model(value: AnyModel, *, parameters: bool = False) -> dict[str, Any]:
+    """Return a model; with the parameters of an estimator, if asked."""
+    document = {
+        "name": value.name or None,
+        "kind": value.kind,
+        "spec": proto(value.spec),
+        "query": value.query or None,
+        "dummy": value.is_dummy,
+        "datasets": value.datasets,
+        "charge": charge(value.charge),
+        "create_time": None if value.is_dummy else value.create_time,
+        "expire_time": value.expire_time,
+    }
+    if parameters and isinstance(value, EstimatorModel):
+        document["parameters"] = proto(value.parameters)
+    return document
+
+
+def job(value: ModelJob[AnyModel]) -> dict[str, Any]:
+    """Return a fit: its model's name, which `sfumato models` takes, and how far it is."""
+    now = value.progress
+    return {
+        "model": f"models/{value.id}",
+        "query": value.query,
+        "state": now.state,
+        "elapsed_seconds": now.elapsed,
+        "done_steps": now.done_steps,
+        "total_steps": now.total_steps or None,
+        "give_up_time": now.give_up_time,
+    }
+
+
+def sample(value: Sample) -> dict[str, Any]:
+    """Return rows that were drawn from a model."""
+    return {
+        "model": value.model or None,
+        "seed": value.seed,
+        "dummy": value.is_dummy,
+        "asked": value.asked,
+        "columns": list(value.columns),
+        "rows": value.rows(),
     }

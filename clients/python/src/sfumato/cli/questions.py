@@ -1,14 +1,10 @@
 """Commands that ask: quote, sql, dummy."""
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sfumato._core.amounts import refused
-from sfumato.answers import Answer
-from sfumato.cli import context, output
+from sfumato.cli import context, output, tables
 from sfumato.cli.exits import guarded
 from sfumato.cli.options import (
     AsJson,
@@ -22,11 +18,9 @@ from sfumato.cli.options import (
     Statement,
     parameters,
 )
+from sfumato.cli.tables import Arrow, Csv
 from sfumato.mesh import Mesh
 from sfumato.questions import Question
-
-Arrow = Annotated[Path | None, typer.Option("--arrow", metavar="FILE", help="Write an Arrow IPC stream; - is stdout.")]
-Csv = Annotated[bool, typer.Option("--csv", help="CSV on stdout, intervals beside their measures.")]
 
 
 def _question(mesh: Mesh, dataset: str, statement: str, values: list[str] | None) -> Question:
@@ -78,7 +72,7 @@ def sql(
     arrow: Arrow = None,
 ) -> None:
     """Pay, and print the answer. An equal question that was paid before is answered again, free."""
-    _one_form(as_json, as_csv, arrow)
+    tables.one_form(as_json, as_csv, arrow)
     with context.mesh() as mesh:
         answer = _question(mesh, dataset, statement, param).run(
             rho=rho,
@@ -90,7 +84,7 @@ def sql(
             fresh=fresh,
             limit=limit,
         )
-        _print(answer, as_json, as_csv, arrow)
+        tables.write(answer, lambda: output.answer(answer), as_json, as_csv, arrow)
 
 
 @guarded
@@ -109,29 +103,9 @@ def dummy(
     arrow: Arrow = None,
 ) -> None:
     """Rehearse a question on made-up rows: same compiler, same wire, no charge."""
-    _one_form(as_json, as_csv, arrow)
+    tables.one_form(as_json, as_csv, arrow)
     with context.mesh() as mesh:
         answer = _question(mesh, dataset, statement, param).dummy(
             rho=rho, epsilon=epsilon, delta=delta, seed=seed, rows=rows, confidence=confidence
         )
-        _print(answer, as_json, as_csv, arrow)
-
-
-def _one_form(as_json: bool, as_csv: bool, arrow: Path | None) -> None:
-    if as_json + as_csv + (arrow is not None and str(arrow) == "-") > 1:
-        raise refused("--json", "stdout takes one of --json, --csv and --arrow -")
-
-
-def _print(answer: Answer, as_json: bool, as_csv: bool, arrow: Path | None) -> None:
-    if arrow is not None and str(arrow) == "-":
-        sys.stdout.buffer.write(answer.to_ipc())
-        return
-    if arrow is not None:
-        try:
-            arrow.write_bytes(answer.to_ipc())
-        except OSError as error:
-            raise refused("--arrow", f"{arrow} cannot be written: {error.strerror}") from None
-    if as_csv:
-        sys.stdout.write(output.answer_csv(answer))
-    else:
-        output.show(as_json, lambda: output.answer(answer), lambda: repr(answer))
+        tables.write(answer, lambda: output.answer(answer), as_json, as_csv, arrow)
