@@ -6,6 +6,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import grpc
 
@@ -20,7 +21,10 @@ from sfumato.v1 import (
 )
 from tests.mesh_process import MeshProcess
 
+T = TypeVar("T")
+
 _TERMINALS = ("committed", "charged", "shared")
+_PATIENCE_SECONDS = 15.0
 
 
 @dataclass
@@ -91,11 +95,8 @@ class Auditor:
         """ρ that the accountant's balances call spent, by scope, in picos."""
         with grpc.insecure_channel(self.target) as channel:
             budgets = budget_service_pb2_grpc.BudgetServiceStub(channel)
-            response = budgets.ListBudgets(
-                budget_service_pb2.ListBudgetsRequest(population=self.population),
-                metadata=self._metadata,
-                timeout=20,
-            )
+            request = budget_service_pb2.ListBudgetsRequest(population=self.population)
+            response = _told(lambda: budgets.ListBudgets(request, metadata=self._metadata, timeout=20))
         return {scope_name(each.scope): each.spent.rho_picos for each in response.budgets}
 
     def _entries(self) -> Iterator[ledger_pb2.LedgerEntry]:
@@ -103,7 +104,7 @@ class Auditor:
             ledger = ledger_service_pb2_grpc.LedgerServiceStub(channel)
             request = ledger_service_pb2.ListLedgerEntriesRequest(parent=self.population, page_size=1000)
             while True:
-                page = ledger.ListLedgerEntries(request, metadata=self._metadata, timeout=20)
+                page = _told(lambda: ledger.ListLedgerEntries(request, metadata=self._metadata, timeout=20))
                 yield from page.ledger_entries
                 if not page.next_page_token:
                     return
@@ -112,6 +113,20 @@ class Auditor:
     @property
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self.token()}"),)
+
+
+def _told(call: Callable[[], T]) -> T:
+    """Return what a call returns, asked again while a part of the mesh is away: gateways find a front that was started
+    again within a few seconds.
+    """
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return call()
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def agree(books: Books, answers: Mapping[str, Sequence[sf.Answer]], spent: Mapping[str, int]) -> None:
