@@ -114,7 +114,7 @@ def test_it_becomes_no_other_program() -> None:
         ("sleeps", replace(LIMITS, wall_seconds=1.5), Cause.TIMEOUT),
         ("spins", replace(LIMITS, cpu_seconds=1), Cause.CPU),
         ("spins_on", replace(LIMITS, cpu_seconds=1), Cause.KILLED),
-        ("eats", LIMITS, Cause.MEMORY),
+        ("eats", replace(LIMITS, memory_bytes=1 << 30), Cause.MEMORY),
         ("maps", LIMITS, Cause.MEMORY),
         ("dies", LIMITS, Cause.KILLED),
     ],

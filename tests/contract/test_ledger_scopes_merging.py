@@ -233,6 +233,16 @@ async def test_a_split_takes_each_dataset_once(scene: Scene, parts: dict[str, li
     await add_dataset(scene, "whales", POPULATION)
 
 
+async def test_a_split_with_other_parts_is_not_the_one_that_was_made(scene: Scene) -> None:
+    await add_dataset(scene, "gulls", POPULATION)
+    gulls = "datasets/gulls"
+    made = await split(scene.first, splitting({"south": [DATASET], "air": [gulls]}))
+    assert await split(scene.replicas[1], splitting({"south": [DATASET], "air": [gulls]})) == made
+    await refused("POPULATION_CLOSED", split(scene.replicas[1], splitting({"south": [gulls], "air": [DATASET]})))
+    await refused("POPULATION_CLOSED", split(scene.replicas[1], splitting({"south": [DATASET, gulls], "air": []})))
+    assert (await dataset_of(scene.first, gulls)).population == "populations/air"
+
+
 async def test_what_cannot_be_merged(scene: Scene) -> None:
     channel = scene.first.channel
     others = {

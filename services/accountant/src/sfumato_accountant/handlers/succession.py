@@ -99,8 +99,15 @@ class Succession:
         await self._plans.decide(running)
 
     async def _is_finished(self, plan: Plan) -> bool:
+        """Return whether the sources ended in favour of these parts, and no part has a dataset that the plan gives to
+        another: a split with other parts is not the one that was carried out.
+        """
         for source in plan.sources:
             if not await self._chains.exists(source) or await self._chains.successors(source) != plan.successors:
+                return False
+        for dataset in await self._holdings.datasets(plan.successors):
+            to = plan.part_of(dataset.name)
+            if to is not None and to.population != dataset.population:
                 return False
         return True
 
