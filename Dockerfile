@@ -1,5 +1,5 @@
 # One image a service: docker build --build-arg SERVICE=gateway --tag sfumato/gateway .
-# SERVICE is gateway, accountant, executor or notebook. Locked by uv.lock, based on one pinned image.
+# SERVICE is gateway, accountant, executor, executor-library (with the libraries of its engines) or notebook. Locked by uv.lock, based on one pinned image.
 ARG PYTHON=docker.io/library/python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c
 
 FROM ${PYTHON} AS build
