@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sfumato_accountant.backup.unfinished import StoreUnfinished
+from sfumato_accountant.readiness import tell_readiness
 from sfumato_accountant.service import METHOD_RULES, Accountant, open_accountant
 from sfumato_accountant.settings import AccountantSettings
 from sfumato_accountant.stores.ports import StoreUnavailable, StoreVersionUnknown
@@ -38,7 +39,9 @@ async def serve(settings: AccountantSettings) -> None:
         verifier = PrincipalVerifier("accountant", settings.principal_public_keys())
         interceptors = internal_interceptors("accountant", verifier, METHOD_RULES)
         server = await start_server(settings, accountant.handlers, interceptors)
+        readiness = asyncio.create_task(tell_readiness(accountant.timekeeper.is_fit, server.set_serving))
         await server.run_until_signal()
+        readiness.cancel()
     finally:
         await accountant.close()
 

@@ -48,7 +48,8 @@ class Accountant:
     ) -> None:
         self._stores = stores
         claims = Claims(stores.ledger)
-        self._chains = Chains(stores.ledger, claims, keys, Timekeeper(clock, stores.ledger, skew_max), snapshots)
+        self.timekeeper = Timekeeper(clock, stores.ledger, skew_max)
+        self._chains = Chains(stores.ledger, claims, keys, self.timekeeper, snapshots)
         self.catalog = Catalog(stores.records, clock, self._chains)
         acts = Acts(stores.ledger)
         reservations = Reservations(claims, Receipts(stores.ledger, keys), self.catalog)

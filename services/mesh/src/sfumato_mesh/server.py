@@ -66,9 +66,17 @@ class RunningServer:
         self._server = server
         self._probed = probed
         self._health_of = health_of
+        self._draining = False
+
+    async def set_serving(self, serving: bool) -> None:
+        """Tell probes whether calls should come here, for as long as the server is not drained. Calls are answered."""
+        if self._draining:
+            return
+        await (self._health_of.start_serving() if serving else self._health_of.stop_serving())
 
     async def drain(self, grace: float | None = None) -> None:
         """Say NOT_SERVING, refuse new calls, let running ones end for `grace` seconds (None: as set), and stop."""
+        self._draining = True
         await self._health_of.stop_serving()
         await self._server.stop(self._drain_seconds if grace is None else grace)
         await self._probed.stop(0)

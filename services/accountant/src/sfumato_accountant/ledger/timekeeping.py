@@ -74,6 +74,15 @@ class Timekeeper:
             return cannot_append(f"{self._skew.total_seconds():.3f}")
         return None
 
+    async def is_fit(self) -> bool:
+        """Return whether this clock is near enough to the database's to append by it; asks the database.
+
+        Raises:
+            StoreUnavailable: the database did not tell its time.
+        """
+        theirs = await self._store.now()
+        return theirs is None or abs(theirs - self._clock.now()) <= self._skew_max
+
     async def _compare(self, now: datetime) -> None:
         if self._compared_at is not None and timedelta(0) <= now - self._compared_at < _COMPARED_EVERY:
             return
