@@ -118,6 +118,11 @@ class Asking:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is an outcome."""
+        return not self._thread.is_alive()
+
     def result(self) -> sf.Answer:
         self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive(), "no outcome"
