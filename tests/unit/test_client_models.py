@@ -52,8 +52,6 @@ DENIED = refusal(code_pb2.PERMISSION_DENIED, "ACCESS_DENIED")
         ("aim", {"degree": 2, "rounds": 10, "max_model_mib": 80}, "aim"),
         ("mwem", {"query_count": 100, "iterations": 5, "marginal_width": 2}, "mwem"),
         ("pac", {"reporting_length": 3}, "pac"),
-        ("dpctgan", {"epochs": 3, "batch_size": 50}, "gan"),
-        ("patectgan", {}, "gan"),
     ],
 )
 def test_every_synthesizer_has_its_name_and_its_parameters(method: str, parameters: dict[str, int], field: str) -> None:
@@ -63,9 +61,6 @@ def test_every_synthesizer_has_its_name_and_its_parameters(method: str, paramete
     assert made.WhichOneof("method") == field
     sent = getattr(made, field)
     assert {name: getattr(sent, name) for name in parameters} == parameters
-    if field == "gan":
-        named = synthesizer_pb2.GanSynthesizer.Architecture.Name(sent.architecture)
-        assert named == f"ARCHITECTURE_{method.upper()}"
     assert f"method={method!r}" in repr(fit)
     assert "bins(mass, 20)" in repr(fit)
 
@@ -116,7 +111,6 @@ def test_a_pipeline_holds_its_steps_in_order() -> None:
         lambda: PENGUINS.synthesize([3]),
         lambda: PENGUINS.synthesize(["species"], method="mst", rounds=3),
         lambda: PENGUINS.synthesize(["species"], method="aim", rounds=-1),
-        lambda: PENGUINS.synthesize(["species"], method="dpctgan", architecture=1),
         lambda: PENGUINS.bound_contributions(max_rows=1).synthesize(["species"]),
         lambda: PENGUINS.fit(features=[], steps=[sf.k_means(2)]),
         lambda: PENGUINS.fit(features="mass", steps=[sf.k_means(2)]),

@@ -44,7 +44,7 @@ def test_engines_are_extras_of_the_executor() -> None:
 
 
 def test_the_bare_client_is_grpc_protobuf_and_nanoarrow() -> None:
-    expected = {"googleapis-common-protos", "grpcio", "grpcio-status", "nanoarrow", "protobuf", "typing-extensions"}
+    expected = {"googleapis-common-protos", "grpcio", "nanoarrow", "protobuf", "typing-extensions"}
     assert environment("sfumato") - {"python", "sfumato"} == expected
 
 

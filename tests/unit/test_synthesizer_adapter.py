@@ -13,7 +13,6 @@ from sfumato.v1.question_pb2 import Question
 from sfumato.v1.relation_pb2 import Relation, Scan
 from sfumato.v1.synthesizer_pb2 import (
     AimSynthesizer,
-    GanSynthesizer,
     MstSynthesizer,
     MwemSynthesizer,
     PacSynthesizer,
@@ -105,7 +104,6 @@ def test_the_unit_is_no_column() -> None:
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
-        ({"gan": GanSynthesizer(architecture="ARCHITECTURE_DPCTGAN")}, "method"),
         ({"payment": EPSILON}, "noise"),
         ({"payment": EPSILON, "accounting": ACCOUNTING_BASIC}, "ACCOUNTING_MISMATCH"),
         ({"payment": Payment(rho=RhoDelta(rho_picos=1))}, "loss_too_small"),

@@ -12,14 +12,11 @@ from sfumato._core.amounts import refused
 from sfumato._core.tables import clean
 from sfumato.v1 import estimator_pb2, model_spec_pb2, relation_pb2, synthesizer_pb2
 
-_GAN: Final = synthesizer_pb2.GanSynthesizer
 METHODS: Final[Mapping[str, tuple[str, Mapping[str, int]]]] = {
     "aim": ("aim", {}),
     "mst": ("mst", {}),
     "mwem": ("mwem", {}),
     "pac": ("pac", {}),
-    "dpctgan": ("gan", {"architecture": _GAN.ARCHITECTURE_DPCTGAN}),
-    "patectgan": ("gan", {"architecture": _GAN.ARCHITECTURE_PATECTGAN}),
 }
 """Synthesizers by the name that people give them: field of the contract, and what the name fixes in it."""
 _MOST_COLUMNS: Final = 128
@@ -114,10 +111,7 @@ def kind_of(spec: model_spec_pb2.ModelSpec) -> str:
     """Return what is fitted, in a word or a few: "mst", "standard_scaler → logistic_regression"."""
     if spec.WhichOneof("kind") == "estimator":
         return " → ".join(each.WhichOneof("kind") or "?" for each in spec.estimator.steps)
-    method = spec.synthesizer.WhichOneof("method") or "?"
-    if method == "gan":
-        return _GAN.Architecture.Name(spec.synthesizer.gan.architecture).removeprefix("ARCHITECTURE_").lower()
-    return method
+    return spec.synthesizer.WhichOneof("method") or "?"
 
 
 def spec_text(spec: model_spec_pb2.ModelSpec) -> str:

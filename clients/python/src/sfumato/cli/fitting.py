@@ -51,7 +51,7 @@ _STEPS: Final = {
 @guarded
 def synth(
     dataset: DatasetName,
-    synthesizer: Annotated[str, typer.Option("--synthesizer", help="mst, aim, mwem, pac; dpctgan, patectgan.")] = "mst",
+    synthesizer: Annotated[str, typer.Option("--synthesizer", help="mst, aim, mwem or pac.")] = "mst",
     columns: Annotated[
         str, typer.Option("--columns", metavar="A,B", help="Columns to learn; all but texts if unset.")
     ] = "",

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csfumato/v1/synthesizer.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\"\xd7\x02\n\x0bSynthesizer\x12\x44\n\x07\x63olumns\x18\x01 \x03(\x0b\x32\x1d.sfumato.v1.SynthesizerColumnB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x01R\x07\x63olumns\x12.\n\x03\x61im\x18\x02 \x01(\x0b\x32\x1a.sfumato.v1.AimSynthesizerH\x00R\x03\x61im\x12.\n\x03mst\x18\x03 \x01(\x0b\x32\x1a.sfumato.v1.MstSynthesizerH\x00R\x03mst\x12\x31\n\x04mwem\x18\x04 \x01(\x0b\x32\x1b.sfumato.v1.MwemSynthesizerH\x00R\x04mwem\x12.\n\x03pac\x18\x05 \x01(\x0b\x32\x1a.sfumato.v1.PacSynthesizerH\x00R\x03pac\x12.\n\x03gan\x18\x06 \x01(\x0b\x32\x1a.sfumato.v1.GanSynthesizerH\x00R\x03ganB\x0f\n\x06method\x12\x05\xbaH\x02\x08\x01\"Z\n\x11SynthesizerColumn\x12\x1e\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\x04name\x12%\n\tbin_count\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07R\x08\x62inCount\"\x81\x01\n\x0e\x41imSynthesizer\x12\x1f\n\x06\x64\x65gree\x18\x01 \x01(\rB\x07\xbaH\x04*\x02\x18\x05R\x06\x64\x65gree\x12 \n\x06rounds\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\x90NR\x06rounds\x12,\n\rmax_model_mib\x18\x03 \x01(\rB\x08\xbaH\x05*\x03\x18\x80 R\x0bmaxModelMib\"\x10\n\x0eMstSynthesizer\"\x97\x01\n\x0fMwemSynthesizer\x12*\n\x0bquery_count\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\xa0\x8d\x06R\nqueryCount\x12(\n\niterations\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\x90NR\niterations\x12.\n\x0emarginal_width\x18\x03 \x01(\rB\x07\xbaH\x04*\x02\x18\x05R\rmarginalWidth\"D\n\x0ePacSynthesizer\x12\x32\n\x10reporting_length\x18\x01 \x01(\rB\x07\xbaH\x04*\x02\x18\nR\x0freportingLength\"\x99\x02\n\x0eGanSynthesizer\x12W\n\x0c\x61rchitecture\x18\x01 \x01(\x0e\x32\'.sfumato.v1.GanSynthesizer.ArchitectureB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x0c\x61rchitecture\x12 \n\x06\x65pochs\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\x90NR\x06\x65pochs\x12(\n\nbatch_size\x18\x03 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\tbatchSize\"b\n\x0c\x41rchitecture\x12\x1c\n\x18\x41RCHITECTURE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41RCHITECTURE_DPCTGAN\x10\x01\x12\x1a\n\x16\x41RCHITECTURE_PATECTGAN\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csfumato/v1/synthesizer.proto\x12\nsfumato.v1\x1a\x1b\x62uf/validate/validate.proto\"\xa7\x02\n\x0bSynthesizer\x12\x44\n\x07\x63olumns\x18\x01 \x03(\x0b\x32\x1d.sfumato.v1.SynthesizerColumnB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x01R\x07\x63olumns\x12.\n\x03\x61im\x18\x02 \x01(\x0b\x32\x1a.sfumato.v1.AimSynthesizerH\x00R\x03\x61im\x12.\n\x03mst\x18\x03 \x01(\x0b\x32\x1a.sfumato.v1.MstSynthesizerH\x00R\x03mst\x12\x31\n\x04mwem\x18\x04 \x01(\x0b\x32\x1b.sfumato.v1.MwemSynthesizerH\x00R\x04mwem\x12.\n\x03pac\x18\x05 \x01(\x0b\x32\x1a.sfumato.v1.PacSynthesizerH\x00R\x03pacB\x0f\n\x06method\x12\x05\xbaH\x02\x08\x01\"Z\n\x11SynthesizerColumn\x12\x1e\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\x04name\x12%\n\tbin_count\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07R\x08\x62inCount\"\x81\x01\n\x0e\x41imSynthesizer\x12\x1f\n\x06\x64\x65gree\x18\x01 \x01(\rB\x07\xbaH\x04*\x02\x18\x05R\x06\x64\x65gree\x12 \n\x06rounds\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\x90NR\x06rounds\x12,\n\rmax_model_mib\x18\x03 \x01(\rB\x08\xbaH\x05*\x03\x18\x80 R\x0bmaxModelMib\"\x10\n\x0eMstSynthesizer\"\x97\x01\n\x0fMwemSynthesizer\x12*\n\x0bquery_count\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\xa0\x8d\x06R\nqueryCount\x12(\n\niterations\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\x90NR\niterations\x12.\n\x0emarginal_width\x18\x03 \x01(\rB\x07\xbaH\x04*\x02\x18\x05R\rmarginalWidth\"D\n\x0ePacSynthesizer\x12\x32\n\x10reporting_length\x18\x01 \x01(\rB\x07\xbaH\x04*\x02\x18\nR\x0freportingLengthb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,26 +54,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MWEMSYNTHESIZER'].fields_by_name['marginal_width']._serialized_options = b'\272H\004*\002\030\005'
   _globals['_PACSYNTHESIZER'].fields_by_name['reporting_length']._loaded_options = None
   _globals['_PACSYNTHESIZER'].fields_by_name['reporting_length']._serialized_options = b'\272H\004*\002\030\n'
-  _globals['_GANSYNTHESIZER'].fields_by_name['architecture']._loaded_options = None
-  _globals['_GANSYNTHESIZER'].fields_by_name['architecture']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_GANSYNTHESIZER'].fields_by_name['epochs']._loaded_options = None
-  _globals['_GANSYNTHESIZER'].fields_by_name['epochs']._serialized_options = b'\272H\005*\003\030\220N'
-  _globals['_GANSYNTHESIZER'].fields_by_name['batch_size']._loaded_options = None
-  _globals['_GANSYNTHESIZER'].fields_by_name['batch_size']._serialized_options = b'\272H\006*\004\030\300\204='
   _globals['_SYNTHESIZER']._serialized_start=74
-  _globals['_SYNTHESIZER']._serialized_end=417
-  _globals['_SYNTHESIZERCOLUMN']._serialized_start=419
-  _globals['_SYNTHESIZERCOLUMN']._serialized_end=509
-  _globals['_AIMSYNTHESIZER']._serialized_start=512
-  _globals['_AIMSYNTHESIZER']._serialized_end=641
-  _globals['_MSTSYNTHESIZER']._serialized_start=643
-  _globals['_MSTSYNTHESIZER']._serialized_end=659
-  _globals['_MWEMSYNTHESIZER']._serialized_start=662
-  _globals['_MWEMSYNTHESIZER']._serialized_end=813
-  _globals['_PACSYNTHESIZER']._serialized_start=815
-  _globals['_PACSYNTHESIZER']._serialized_end=883
-  _globals['_GANSYNTHESIZER']._serialized_start=886
-  _globals['_GANSYNTHESIZER']._serialized_end=1167
-  _globals['_GANSYNTHESIZER_ARCHITECTURE']._serialized_start=1069
-  _globals['_GANSYNTHESIZER_ARCHITECTURE']._serialized_end=1167
+  _globals['_SYNTHESIZER']._serialized_end=369
+  _globals['_SYNTHESIZERCOLUMN']._serialized_start=371
+  _globals['_SYNTHESIZERCOLUMN']._serialized_end=461
+  _globals['_AIMSYNTHESIZER']._serialized_start=464
+  _globals['_AIMSYNTHESIZER']._serialized_end=593
+  _globals['_MSTSYNTHESIZER']._serialized_start=595
+  _globals['_MSTSYNTHESIZER']._serialized_end=611
+  _globals['_MWEMSYNTHESIZER']._serialized_start=614
+  _globals['_MWEMSYNTHESIZER']._serialized_end=765
+  _globals['_PACSYNTHESIZER']._serialized_start=767
+  _globals['_PACSYNTHESIZER']._serialized_end=835
 # @@protoc_insertion_point(module_scope)

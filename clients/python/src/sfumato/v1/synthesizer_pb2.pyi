@@ -1,6 +1,5 @@
 from buf.validate import validate_pb2 as _validate_pb2
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -9,20 +8,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Synthesizer(_message.Message):
-    __slots__ = ("columns", "aim", "mst", "mwem", "pac", "gan")
+    __slots__ = ("columns", "aim", "mst", "mwem", "pac")
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     AIM_FIELD_NUMBER: _ClassVar[int]
     MST_FIELD_NUMBER: _ClassVar[int]
     MWEM_FIELD_NUMBER: _ClassVar[int]
     PAC_FIELD_NUMBER: _ClassVar[int]
-    GAN_FIELD_NUMBER: _ClassVar[int]
     columns: _containers.RepeatedCompositeFieldContainer[SynthesizerColumn]
     aim: AimSynthesizer
     mst: MstSynthesizer
     mwem: MwemSynthesizer
     pac: PacSynthesizer
-    gan: GanSynthesizer
-    def __init__(self, columns: _Optional[_Iterable[_Union[SynthesizerColumn, _Mapping]]] = ..., aim: _Optional[_Union[AimSynthesizer, _Mapping]] = ..., mst: _Optional[_Union[MstSynthesizer, _Mapping]] = ..., mwem: _Optional[_Union[MwemSynthesizer, _Mapping]] = ..., pac: _Optional[_Union[PacSynthesizer, _Mapping]] = ..., gan: _Optional[_Union[GanSynthesizer, _Mapping]] = ...) -> None: ...
+    def __init__(self, columns: _Optional[_Iterable[_Union[SynthesizerColumn, _Mapping]]] = ..., aim: _Optional[_Union[AimSynthesizer, _Mapping]] = ..., mst: _Optional[_Union[MstSynthesizer, _Mapping]] = ..., mwem: _Optional[_Union[MwemSynthesizer, _Mapping]] = ..., pac: _Optional[_Union[PacSynthesizer, _Mapping]] = ...) -> None: ...
 
 class SynthesizerColumn(_message.Message):
     __slots__ = ("name", "bin_count")
@@ -61,21 +58,3 @@ class PacSynthesizer(_message.Message):
     REPORTING_LENGTH_FIELD_NUMBER: _ClassVar[int]
     reporting_length: int
     def __init__(self, reporting_length: _Optional[int] = ...) -> None: ...
-
-class GanSynthesizer(_message.Message):
-    __slots__ = ("architecture", "epochs", "batch_size")
-    class Architecture(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-        __slots__ = ()
-        ARCHITECTURE_UNSPECIFIED: _ClassVar[GanSynthesizer.Architecture]
-        ARCHITECTURE_DPCTGAN: _ClassVar[GanSynthesizer.Architecture]
-        ARCHITECTURE_PATECTGAN: _ClassVar[GanSynthesizer.Architecture]
-    ARCHITECTURE_UNSPECIFIED: GanSynthesizer.Architecture
-    ARCHITECTURE_DPCTGAN: GanSynthesizer.Architecture
-    ARCHITECTURE_PATECTGAN: GanSynthesizer.Architecture
-    ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
-    EPOCHS_FIELD_NUMBER: _ClassVar[int]
-    BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
-    architecture: GanSynthesizer.Architecture
-    epochs: int
-    batch_size: int
-    def __init__(self, architecture: _Optional[_Union[GanSynthesizer.Architecture, str]] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ...) -> None: ...
