@@ -118,6 +118,34 @@ def test_a_marginal_that_was_paid_well_is_near() -> None:
     assert weights[0].sum() > weights[2].sum()
 
 
+@pytest.mark.parametrize("data", [rows([], []), rows([1], [2.0]), WITHOUT], ids=["none", "one", "some"])
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-2, 1.0])
+def test_no_noise_makes_weights_that_cannot_be_drawn_from(data: pa.Table, epsilon: float) -> None:
+    """Little ε over few rows: the noise is a thousand times what there is."""
+    for _ in range(5):
+        weights = mwem(data, epsilon)
+        assert np.isfinite(weights).all()
+        assert (weights >= 0).all()
+        assert weights.sum() > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "parameters", "names"),
+    [
+        ("aim", {"rho": 1.0, "rounds": 4, "degree": 2, "model_mib": 8, "max_cells": 10_000}, ["marginal:0,1"]),
+        ("pac", {"epsilon": 5.0, "delta": 1e-3, "reporting_length": 2}, ["pool:0", "pool:1"]),
+    ],
+)
+def test_other_methods_stay_within_the_domain(method: str, parameters: dict[str, Any], names: list[str]) -> None:
+    found = job.run({"axes": AXES, "method": method, **parameters}, WITHOUT)
+    assert sorted(found["name"].to_pylist()) in (names, ["marginal:0", "marginal:1"])
+    for name, shape, values in zip(*(found[each].to_pylist() for each in found.schema.names), strict=True):
+        assert math.prod(shape) == len(values)
+        if name.startswith("pool"):
+            assert set(values) <= set(range(3 if name == "pool:0" else 5))
+
+
 def test_what_mst_puts_together_as_rare_is_not_lost() -> None:
     """The library scales the noisy count of rare values down by √(dropped + 1); the sum would be too small."""
 

@@ -26,6 +26,8 @@ MODULES = {
     "imp", "ctypes", "runpy", "code", "codeop",
 }  # fmt: skip
 CALLS = {"eval", "exec", "compile", "__import__", "deserialize", "unsafe_load", "full_load", "make_private_lazyframe"}
+SYSTEM_CALLS = ("library/confinement.py", {"ctypes"})
+"""The one module that asks the kernel itself: it confines a process before a library is imported there."""
 TEXTS = ("unsafe_load", "allow_pickle=True", "yaml.load(", "opendp.deserialize", "LazyFrame.deserialize")
 
 
@@ -47,12 +49,14 @@ def test_the_sources_are_found() -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: "/".join(path.parts[-2:]))
 def test_nothing_is_evaluated_or_unpickled(path: Path) -> None:
     text = path.read_text()
+    place, allowed = SYSTEM_CALLS
+    modules = MODULES - allowed if path.as_posix().endswith(f"/{place}") else MODULES
     assert not any(word in text for word in TEXTS)
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            assert not {name.name for name in node.names} & MODULES, node.lineno
+            assert not {name.name for name in node.names} & modules, node.lineno
         elif isinstance(node, ast.ImportFrom):
-            assert node.module not in MODULES, node.lineno
+            assert node.module not in modules, node.lineno
         elif isinstance(node, ast.Call):
             called = node.func
             # re.compile and functions of our own are attributes and names of other modules: only bare built-ins count.

@@ -80,7 +80,8 @@ def test_a_seed_is_for_made_up_rows_alone() -> None:
                 continue
             seen.add(message.full_name)
             for field in message.fields:
-                assert not any(word in field.name for word in ("seed", "random", "nonce")), field.full_name
+                if field.full_name != "sfumato.v1.EstimatorStep.random_forest":  # the algorithm's name
+                    assert not any(word in field.name for word in ("seed", "random", "nonce")), field.full_name
                 if field.message_type is not None:
                     stack.append(field.message_type)
     assert "seed" in query_service_pb2.RunDummyQueryRequest.DESCRIPTOR.fields_by_name

@@ -34,6 +34,8 @@ columns { name: "mass" real { lower: 2500 upper: 6500 } }
 columns { name: "tail" integer { lower: 0 upper: 100000 } }
 columns { name: "hatched" date { lower { year: 2007 month: 1 day: 1 } upper { year: 2007 month: 12 day: 31 } } }
 columns { name: "note" text { max_length: 20 } }
+columns { name: "wide" integer { lower: -4611686018427387904 upper: 4611686018427387904 } }
+columns { name: "vast" real { lower: -1e308 upper: 1e308 } }
 columns { name: "who" integer { lower: 0 upper: 10000 } }
 """
 RHO = Payment(rho=RhoDelta(rho_picos=10**12))
@@ -87,6 +89,8 @@ def test_the_domain_is_the_schemas() -> None:
         (("nothing",), "unknown_column"),
         (("note",), "column"),
         (("mass",), "bins"),
+        ((bins("wide", 5),), "column"),
+        ((bins("vast", 5),), "column"),
         (("tail",), "bins"),
         ((bins("species", 4),), "bins"),
         ((bins("year", 4),), "bins"),

@@ -242,7 +242,7 @@ class Fittable:
             columns: names, and `sf.bins("mass", 20)` for what has many values. Texts cannot be learnt.
             method: "mst", "aim", "mwem" or "pac".
             **parameters: of the method; as its library has them if unset. aim: degree, rounds, max_model_mib. mwem:
-                query_count, iterations, marginal_width. pac: reporting_length. GANs: epochs, batch_size.
+                query_count, iterations, marginal_width. pac: reporting_length.
         """
         self._require_declared_bounds("synthesize")
         if isinstance(columns, str):

@@ -47,10 +47,14 @@ class Fits:
         Raises:
             Refusal: ACCESS_DENIED, naming `name`; SERVICE_UNAVAILABLE.
         """
-        with asking("accountant", name):
-            response = await self._reservations.GetReservation(
-                GetReservationRequest(query_id=query_id), timeout=CALL_SECONDS
-            )
+        try:
+            with asking("accountant", name):
+                response = await self._reservations.GetReservation(
+                    GetReservationRequest(query_id=query_id), timeout=CALL_SECONDS
+                )
+        except Refusal as refusal:
+            # The accountant names the query: which kind of operation an id is not must not show.
+            raise access_denied(name) if refusal.reason == "ACCESS_DENIED" else refusal from None
         reservation = response.reservation
         is_fit = reservation.claim.task.question.WhichOneof("form") == "model"
         if not is_fit or reservation.claim.analyst != current_caller().user:

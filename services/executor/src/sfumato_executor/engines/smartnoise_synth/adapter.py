@@ -36,6 +36,7 @@ CANDIDATES_MAX: Final = 20_000
 """Marginals, or combinations of columns, that AIM or PAC-Synth consider."""
 _LEAST_RHO: Final = 1e-8
 _LEAST_EPSILON: Final = 1e-4
+_LEAST_OF_PAC: Final = 0.05
 _SPEC: Final = "model.synthesizer"
 
 
@@ -186,7 +187,7 @@ def _pac(wanted: Synthesizer, axes: Sequence[Axis], asked: Asked, rows_each: int
     epsilon, delta = paying.approximate(asked.payment, asked.accounting)
     each = _down(epsilon / PICO / rows_each)
     share = _down(delta / ATTO / (rows_each * math.exp(min((rows_each - 1) * each, 700.0))))
-    _check_loss(each, _LEAST_EPSILON)
+    _check_loss(each, _LEAST_OF_PAC)
     _check_loss(share, 1e-18)
     length = min(wanted.pac.reporting_length or 3, len(axes))
     _check_combinations(len(axes), length, f"{_SPEC}.pac.reporting_length")

@@ -14,6 +14,10 @@ from sfumato_mesh.refusals import plan_rejected
 
 WHOLE_VALUES_MAX: Final = 1_000
 """Values of a whole number or date that get a bin each without being asked."""
+WIDTH_MAX: Final = 2**61
+"""Between bounds."""
+BINS_MAX: Final = 1_000_000
+"""Of one column, as releases may say it; requests say at most 1,000, categories may have more."""
 _WHOLE: Final = (Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP)
 
 
@@ -70,7 +74,7 @@ class Axis:
             tuple(str(value) for value in found["values"]),
         )
         categories = axis.kind is not Kind.CATEGORY or len(axis.values) == axis.bins
-        if axis.bins < 1 or not axis.lower <= axis.upper or not categories or axis.kind is Kind.TEXT:
+        if not 1 <= axis.bins <= BINS_MAX or not axis.lower <= axis.upper or not categories or axis.kind is Kind.TEXT:
             raise ValueError("no axis")
         return axis
 
@@ -98,6 +102,9 @@ def axis_of(column: SynthesizerColumn, found: ValueType, path: str) -> Axis:
         return Axis(column.name, kind, len(values) or 2, found.nullable, values=values)
     if found.lower is None or found.upper is None:
         raise plan_rejected("column", path, f"{column.name} has no bounds", hint="the custodian declares bounds")
+    if not found.upper - found.lower <= WIDTH_MAX:
+        message = f"the bounds of {column.name} are too far apart to draw between them"
+        raise plan_rejected("column", path, message, hint=f"at most {WIDTH_MAX:.0e}: declare narrower ones, or CLIP it")
     if not bins and not _is_narrow(found):
         message = f"{column.name} has more values than bins, and the request says no bin_count"
         raise plan_rejected("bins", f"{path}.bin_count", message, hint="20, for example; at most 1,000")

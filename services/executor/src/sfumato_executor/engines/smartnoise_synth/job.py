@@ -33,6 +33,8 @@ Arrays = list[tuple[str, npt.NDArray[np.float64]]]
 ARRAYS = pa.schema([("name", pa.string()), ("shape", pa.list_(pa.int64())), ("values", pa.list_(pa.float64()))])
 TOTAL_SHARE = 0.1
 """Share of ε that MWEM pays for the number of rows."""
+COUNT_SHARE = 0.1
+"""Share of ε that PAC-Synth pays for the number of rows: its own 0.005 would often give one below 0, where it ends."""
 POOL_CELLS = 2_000_000
 POOL_ROWS = 100_000
 """Rows, at most, that a model keeps which cannot be drawn from otherwise."""
@@ -177,6 +179,12 @@ def _mwem(codes: Codes, sizes: Sequence[int], job: Mapping[str, Any]) -> Arrays:
             weights = np.exp(scores - scores.max())
             return int(np.random.choice(left, p=weights / weights.sum()))
 
+        def _multiplicative_weights(self, synth_hist: Any, queries: Any, m: Any, hist: Any, iterate: int) -> Any:
+            """A noisy count far outside what there can be says no more than its end, and would overflow the update."""
+            whole = float(synth_hist.sum())
+            within = {query: [min(max(noisy, -whole), 2 * whole) for noisy in told] for query, told in m.items()}
+            return super()._multiplicative_weights(synth_hist, queries, within, hist, iterate)
+
     iterations = job["iterations"]
     synthesizer = Bounded(epsilon=(1 - TOTAL_SHARE) * job["epsilon"], iterations=iterations)
     cells = Histogram.histogramdd_indexes(codes, list(sizes)).astype(np.float64)
@@ -196,7 +204,10 @@ def _pac(codes: Codes, sizes: Sequence[int], job: Mapping[str, Any]) -> Arrays:
     from snsynth.aggregate_seeded import AggregateSeededDataset, AggregateSeededSynthesizer
 
     synthesizer = AggregateSeededSynthesizer(
-        reporting_length=job["reporting_length"], epsilon=job["epsilon"], delta=job["delta"]
+        reporting_length=job["reporting_length"],
+        epsilon=job["epsilon"],
+        delta=job["delta"],
+        number_of_records_epsilon_proportion=COUNT_SHARE,
     )
     names = [f"column {place}" for place in range(len(sizes))]
     table = [names, *([f"v{code}" for code in row] for row in codes.tolist())]
