@@ -28,6 +28,11 @@ SERVICES: Mapping[str, tuple[str, tuple[str, ...], Mapping[str, str]]] = {
         ("sfumato-executor", "front"),
         {"SFUMATO_SIGNING_KEY": "/tmp/executor.pem", "SFUMATO_RELEASES": "/tmp/releases"},
     ),
+    "front with libraries": (
+        "executor-library",
+        ("sfumato-executor", "front"),
+        {"SFUMATO_SIGNING_KEY": "/tmp/executor.pem", "SFUMATO_RELEASES": "/tmp/releases"},
+    ),
 }
 
 
@@ -40,7 +45,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianRoot]:
 
 @pytest.fixture(scope="module")
 def installed(root: DebianRoot) -> DebianRoot:
-    for service in ("gateway", "accountant", "executor"):
+    for service in ("gateway", "accountant", "executor", "executor-library"):
         root.run(["/src/scripts/install_service.sh", service, f"/opt/{service}"])
     return root
 
@@ -80,11 +85,13 @@ def test_each_holds_what_it_needs_and_no_more(installed: DebianRoot) -> None:
         return done.returncode == 0
 
     assert has("executor", "opendp")
+    assert all(has("executor-library", module) for module in ("opendp", "snsynth", "snsql", "diffprivlib"))
     assert has("accountant", "pymongo")
     foreign = {
         "gateway": ("opendp", "polars", "pandas", "pymongo", "celery"),
         "accountant": ("opendp", "polars", "celery", "minio"),
-        "executor": ("pymongo", "pytest", "typer"),
+        "executor": ("pymongo", "pytest", "typer", "snsynth", "diffprivlib"),
+        "executor-library": ("pymongo", "pytest", "typer"),
     }
     for package, module in [(package, module) for package, modules in foreign.items() for module in modules]:
         assert not has(package, module), f"{package} holds {module}"

@@ -48,7 +48,7 @@ def test_objects_of_others_say_what_they_must(manifests: Manifests) -> None:
         assert 1 <= each["spec"]["minReplicaCount"] <= each["spec"]["maxReplicaCount"]
         prefix = "sfumato"
         queues = {trigger["metadata"]["queueName"] for trigger in each["spec"]["triggers"]}
-        assert queues == {f"{prefix}.queries", f"{prefix}.preparations"}
+        assert queues <= {f"{prefix}.{task}" for task in ("queries", "preparations", "library")}
         assert f'queue_prefix = "{prefix}"' in _mesh_settings(manifests)
         names = {trigger["authenticationRef"]["name"] for trigger in each["spec"]["triggers"]}
         assert names == {found["metadata"]["name"] for found in manifests.of_kind("TriggerAuthentication")}

@@ -22,13 +22,16 @@ SETTINGS: Mapping[str, type[MeshSettings]] = {
     "migration": AccountantSettings,
     "executor-front": ExecutorSettings,
     "executor-worker": ExecutorSettings,
+    "executor-library": ExecutorSettings,
 }
+IMAGES = ("sfumato/gateway", "sfumato/accountant", "sfumato/executor", "sfumato/executor-library")
 SECRETS = {
     "gateway": {"gateway-key", "gateway-tls"},
     "accountant": {"ledger-key", "ledger-store"},
     "migration": {"ledger-key", "ledger-store"},
     "executor-front": {"executor-key", "queue", "releases-front"},
     "executor-worker": {"executor-key", "queue", "releases-worker", "sources"},
+    "executor-library": {"executor-key", "queue", "releases-worker", "sources"},
     "notebook": {"gateway-tls"},
     "mongodb": {"server-passwords"},
     "s3": {"server-passwords"},
@@ -41,6 +44,7 @@ EDGES = {
     ("gateway", "executor-front", 7403),
     ("executor-front", "accountant", 7402),
     ("executor-worker", "accountant", 7402),
+    ("executor-library", "accountant", 7402),
 }
 SERVER_EDGES = {
     "dev": {
@@ -49,18 +53,23 @@ SERVER_EDGES = {
         ("migration", "mongodb", 27017),
         ("executor-front", "s3", 9000),
         ("executor-worker", "s3", 9000),
+        ("executor-library", "s3", 9000),
         ("buckets", "s3", 9000),
         ("executor-front", "rabbitmq", 5672),
         ("executor-worker", "rabbitmq", 5672),
+        ("executor-library", "rabbitmq", 5672),
     },
     "production": {
         ("accountant", "192.0.2.0/28", 27017),
         ("migration", "192.0.2.0/28", 27017),
         ("executor-front", "192.0.2.16/28", 443),
         ("executor-worker", "192.0.2.16/28", 443),
+        ("executor-library", "192.0.2.16/28", 443),
         ("executor-front", "192.0.2.32/28", 5671),
         ("executor-worker", "192.0.2.32/28", 5671),
+        ("executor-library", "192.0.2.32/28", 5671),
         ("executor-worker", "192.0.2.48/28", 443),
+        ("executor-library", "192.0.2.48/28", 443),
     },
 }
 
@@ -146,11 +155,7 @@ def test_every_variable_is_a_setting_and_every_needed_one_is_set(manifests: Mani
         kind = SETTINGS.get(name)
         if kind is None:
             continue
-        container = next(
-            each
-            for each in containers(template)
-            if each["image"].rpartition(":")[0].endswith(("sfumato/gateway", "sfumato/accountant", "sfumato/executor"))
-        )
+        container = next(each for each in containers(template) if each["image"].rpartition(":")[0].endswith(IMAGES))
         told = {each["name"] for each in container["env"]}
         settings = {each.removeprefix("SFUMATO_").lower() for each in told - {"SFUMATO_CONFIG"}}
         assert settings <= set(kind.model_fields), name
@@ -165,6 +170,29 @@ def test_every_variable_is_a_setting_and_every_needed_one_is_set(manifests: Mani
             drain = float(_variable(container, "SFUMATO_DRAIN_SECONDS"))
             before = container["lifecycle"]["preStop"]["sleep"]["seconds"]
             assert template["spec"]["terminationGracePeriodSeconds"] >= drain + before + 10
+
+
+def test_every_queue_is_taken_and_each_kind_of_worker_scaled_by_its_own(manifests: Manifests) -> None:
+    taken = {}
+    for name, template in manifests.pods:
+        (container, *_) = containers(template)
+        if container.get("args") == ["sfumato-executor", "worker"]:
+            taken[name] = set(_variable(container, "SFUMATO_WORKER_QUEUES").split(","))
+    assert set.union(*taken.values()) == set(ExecutorSettings.model_fields["worker_queues"].default.split(","))
+    assert sum(map(len, taken.values())) == len(set.union(*taken.values()))
+    scaled = {}
+    for each in manifests.of_kind("ScaledObject"):
+        queues = [trigger["metadata"]["queueName"] for trigger in each["spec"]["triggers"]]
+        scaled[each["spec"]["scaleTargetRef"]["name"]] = {queue.removeprefix("sfumato.") for queue in queues}
+    assert scaled == (taken if manifests.overlay == "production" else {})
+
+
+def test_libraries_run_where_they_are_installed_and_have_memory(manifests: Manifests) -> None:
+    """A front sells what it has, and rehearses it; a pod is not killed before the limit of a job's own is met."""
+    for name in ("executor-front", "executor-library"):
+        (container,) = containers(manifests.named("Deployment", name)["spec"]["template"])
+        assert container["image"].rpartition(":")[0].endswith("sfumato/executor-library")
+        assert int(_variable(container, "SFUMATO_LIBRARY_MEMORY_BYTES")) <= 4 * 1024**3
 
 
 def test_settings_of_the_overlay_are_accepted(manifests: Manifests, tmp_path: Any, monkeypatch: Any) -> None:

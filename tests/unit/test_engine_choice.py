@@ -10,6 +10,7 @@ import pytest
 
 from sfumato.v1.charge_pb2 import RhoDelta
 from sfumato.v1.dataset_pb2 import Dataset
+from sfumato.v1.estimator_pb2 import Estimator
 from sfumato.v1.model_spec_pb2 import ModelSpec
 from sfumato.v1.payment_pb2 import Payment
 from sfumato.v1.population_pb2 import ACCOUNTING_ZCDP, Population
@@ -130,6 +131,7 @@ def test_native_answers_only_where_the_policy_names_it() -> None:
         Question(model=SPEC, engine="native"),
         Question(sql=SqlQuery(statement="SELECT 1"), engine="smartnoise_synth"),
         Question(engine="smartnoise_synth"),
+        Question(model=ModelSpec(estimator=Estimator()), engine="smartnoise_synth"),
     ],
 )
 def test_an_engine_answers_questions_of_its_form(question: Question) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from sfumato.v1.estimator_pb2 import EstimatorStep
+from sfumato.v1.estimator_pb2 import Estimator, EstimatorStep
+from sfumato_executor.engines.diffprivlib.adapter import _row_count
 from sfumato_executor.engines.diffprivlib.steps import read_steps
 from sfumato_mesh.refusal import Refusal
 from tests.unit.estimator_scene import compiled, made, step
@@ -25,6 +26,10 @@ BAD: list[tuple[str, list[str], list[EstimatorStep], str]] = [
     ("parameter", NUMBERS, [step("principal_components", component_count=3)], ""),
     ("parameter", NUMBERS, [step("random_forest", max_depth=12, tree_count=1_000)], "species"),
     ("parameter", NUMBERS, [step("logistic_regression", max_iterations=10)], "species"),
+    ("parameter", NUMBERS, [step("logistic_regression", norm=1.58e-162)], "species"),
+    ("parameter", NUMBERS, [step("logistic_regression", norm=1e200)], "species"),
+    ("parameter", NUMBERS, [step("logistic_regression", inverse_regularization=1.7e308)], "species"),
+    ("parameter", NUMBERS, [step("principal_components", component_count=1, norm=1e-160)], ""),
 ]
 
 
@@ -55,6 +60,16 @@ def test_one_row_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
         compiled(made(1), NUMBERS, [step("standard_scaler")])
     assert caught.value.metadata["rule"] == "row_count"
+
+
+@pytest.mark.parametrize(("public", "wanted"), [(1_000, 2_001), (100_000_000, 10_000_000)])
+def test_rows_are_laid_out_in_memory_so_they_are_bounded(public: int, wanted: int) -> None:
+    estimator = Estimator(features=NUMBERS, steps=[step("standard_scaler")], row_count=wanted)
+    with pytest.raises(Refusal) as caught:
+        _row_count(estimator, made(public))
+    assert caught.value.metadata["rule"] == "row_count"
+    estimator.row_count = 1_500
+    assert _row_count(estimator, made(public)) == 1_500
 
 
 def test_a_loss_that_is_too_small_is_refused() -> None:
@@ -94,8 +109,6 @@ def test_categories_and_booleans_are_spread_by_their_declared_values() -> None:
 
 def test_every_kind_of_the_contract_is_known() -> None:
     kinds = [field.name for field in EstimatorStep.DESCRIPTOR.oneofs_by_name["kind"].fields]
-    from sfumato.v1.estimator_pb2 import Estimator
-
     for kind in kinds:
         fields = {"principal_components": {"component_count": 1}, "k_means": {"cluster_count": 2}}.get(kind, {})
         found = read_steps(Estimator(steps=[step(kind, **fields)], target=_target(kind)), 2, 1_000)

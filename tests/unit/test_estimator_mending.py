@@ -33,6 +33,11 @@ def ran(step: dict[str, Any], *, classes: int = 0, width: int = WIDTH, labels: A
     return {row["name"]: np.reshape(row["values"], row["shape"]) for row in release.to_pylist()}
 
 
+def test_rows_whose_squares_vanish_have_their_length() -> None:
+    rows = np.array([[3e-200, 4e-200], [3.0, 4.0], [0.0, 0.0], [3e200, 4e200]])
+    assert job._lengths(rows) == pytest.approx([5e-200, 5.0, 0.0, 5e200])
+
+
 def losses(monkeypatch: pytest.MonkeyPatch, *mechanisms: str) -> Counter[str]:
     """ε of all calls of these mechanisms, by name."""
     import diffprivlib.mechanisms as all_mechanisms

@@ -23,7 +23,7 @@ from sfumato_executor.engines.library.adapter import Asked
 from sfumato_executor.engines.library.program import LibraryProgram
 from sfumato_executor.engines.smartnoise_synth.adapter import SynthesizerAdapter
 from sfumato_mesh.refusal import Refusal
-from sfumato_mesh.zcdp import rho_of_pure
+from sfumato_mesh.zcdp import largest_rho, rho_of_pure
 from tests.attacks.tables import NAME, dataset
 
 SCHEMA = """
@@ -147,8 +147,10 @@ def test_what_a_fit_costs_and_what_the_library_is_told() -> None:
     assert float(str(mwem.job["epsilon"])) == pytest.approx(2 / 3)
 
     pac = compiled("species", "female", unit=unit, payment=BOTH, pac=PacSynthesizer())
-    assert (pac.loss.epsilon_picos, pac.loss.delta_attos) == (2 * 10**12, 10**12)
-    assert float(str(pac.job["delta"])) == pytest.approx(1e-6 / 3 / 2.718281828 ** (2 * 2 / 3))
+    assert pac.loss.delta_attos == 10**12 // 2  # the other half serves to convert (ε, δ) to ρ
+    assert pac.loss.rho_picos <= largest_rho(2 * 10**12, 10**12 // 2) <= 1.01 * pac.loss.rho_picos
+    epsilon = (pac.loss.epsilon_picos or 0) / 1e12
+    assert float(str(pac.job["delta"])) == pytest.approx(0.5e-6 / 3 / 2.718281828 ** (2 * epsilon / 3))
 
 
 def test_measures_add_up_to_the_price() -> None:

@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -120,6 +121,11 @@ def test_a_condition_that_nothing_fulfils_ends() -> None:
         200, where=call(FUNCTION_GREATER, "mass", Literal(real=7.9999999))
     )
     assert drawn(50, where=call(FUNCTION_EQUAL, "year", Literal(integer=1999))) == []
+
+
+def test_who_waits_for_rows_that_are_not_there_can_go_after_each_batch() -> None:
+    tables = sample(release(), 10_000_000, 1, lambda table: np.zeros(table.num_rows, dtype=np.bool_))
+    assert [next(tables).num_rows for _ in range(3)] == [0, 0, 0]
 
 
 def test_a_condition_reads_the_models_columns_alone() -> None:

@@ -9,6 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from sfumato.v1.dataset_pb2 import Dataset
+from sfumato.v1.question_pb2 import Question
 from sfumato.v1.quote_pb2 import MeasureAccuracy, Quote
 from sfumato_executor.engine import AnyProgram, DerivedMeasures, Family, UnreadableReleaseError
 from sfumato_executor.engines.library.program import LibraryProgram
@@ -144,7 +145,8 @@ class Engines:
         form = task.question.WhichOneof("form") or ""
         if engine == NATIVE and form != "model":
             return None
-        if _FORMS.get(engine, "plan") != form:
+        meant = engine_of(Question(model=task.question.model)) if form == "model" else engine
+        if _FORMS.get(engine, "plan") != form or meant != engine:
             message = f"engine {engine[:64]} does not answer a question in the form of {_WORDS[form]}"
             hint = "leave the engine out, or ask in its form"
             raise plan_rejected("engine", "question.engine", message, hint=hint)

@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ from sfumato_executor.releases.marks import Mark, MarkConflictError, MarkUnreada
 from sfumato_executor.releases.objects import StoreUnavailableError
 from sfumato_executor.streaming import schema_message, schema_of, table_batches
 from sfumato_executor.telling import MarkRaiser
+from sfumato_mesh.engine_names import LIBRARIES, engine_of
 from sfumato_mesh.refusals import service_unavailable
 from sfumato_mesh.server import ServerLike
 from sfumato_mesh.v1 import executor_service_pb2 as contract
@@ -34,7 +36,7 @@ from sfumato_mesh.v1.task_pb2 import Task
 _KEPT_QUOTES: Final = 512
 _KEPT_QUOTE_BYTES: Final = 32 * 1024
 _DUMMIES: Final = 2
-"""Dummy runs at once: each may hold a million rows."""
+"""Dummy runs at once: each may hold a million rows. Those of libraries last longer, and have as many of their own."""
 
 
 class ExecutorHandlers(ExecutorServiceServicer):
@@ -60,7 +62,8 @@ class ExecutorHandlers(ExecutorServiceServicer):
         self._records = records
         self._models = models
         self._quotes: OrderedDict[bytes, contract.QuoteResponse] = OrderedDict()
-        self._dummies = asyncio.Semaphore(_DUMMIES)
+        self._dummies = ThreadPoolExecutor(_DUMMIES, thread_name_prefix="sfumato-dummy")
+        self._library_dummies = ThreadPoolExecutor(_DUMMIES, thread_name_prefix="sfumato-library-dummy")
 
     def register(self, server: ServerLike) -> None:
         """Add the service to a server."""
@@ -175,11 +178,13 @@ class ExecutorHandlers(ExecutorServiceServicer):
         yield _dummy_event(query_pb2.QueryEvent(complete=complete))
 
     async def _dummy(self, task: Task, record: DatasetRecord, row_count: int, seed: int) -> pa.Table:
-        async with self._dummies:
-            try:
-                return await asyncio.to_thread(self._engine.dummy, task, record, row_count, seed)
-            except EngineFailedError:
-                raise query_failed() from None
+        # A caller who goes leaves the thread at work, and its place taken, until the run has ended.
+        pool = self._library_dummies if engine_of(task.question) in LIBRARIES else self._dummies
+        run = asyncio.get_running_loop().run_in_executor
+        try:
+            return await run(pool, self._engine.dummy, task, record, row_count, seed)
+        except EngineFailedError:
+            raise query_failed() from None
 
     async def ReadModel(self, request: contract.ReadModelRequest, context: Any) -> contract.ReadModelResponse:
         """Return the parameters of an estimator."""
@@ -201,7 +206,8 @@ class ExecutorHandlers(ExecutorServiceServicer):
         """Rehearse a fit on made-up rows; of a synthesizer, draw as many rows from it."""
         release = await self._dummy(request.task, request.record, request.row_count, request.seed)
         if request.task.question.model.WhichOneof("kind") == "estimator":
-            yield contract.FitDummyModelResponse(fitted_estimator=self._models.decoded(release))
+            fitted = await asyncio.to_thread(self._models.decoded, release)
+            yield contract.FitDummyModelResponse(fitted_estimator=fitted)
             return
         yield contract.FitDummyModelResponse(fitted_estimator=FittedEstimator())
         drawn = self._models.drawn(release, request.row_count, request.seed)

@@ -8,7 +8,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +35,8 @@ _LOG: Final = logging.getLogger(__name__)
 _ANY_CONFIDENCE: Final = 0.95
 _GIVE_UP_BESIDE: Final = 60.0
 """Seconds."""
+_DUMMY_SECONDS: Final = 60.0
+"""How long a rehearsal may run: it is free, and few run at once."""
 
 
 def give_up_after(limits: Limits) -> Duration:
@@ -75,14 +77,14 @@ class LibraryEngine:
         Raises:
             EngineFailedError: it broke a limit, or gave no table. The query stays open, and charged.
         """
-        return self._run(program, self.tables(folder))
+        return self._run(program, self.tables(folder), self.limits)
 
-    def _run(self, program: LibraryProgram, table: "PreparedTable") -> pa.Table:
+    def _run(self, program: LibraryProgram, table: "PreparedTable", limits: Limits) -> pa.Table:
         from sfumato_executor.engines.library.rows import select_rows
 
         rows = select_rows(program.rows, table)
         try:
-            release = run_isolated(program.engine, program.job, rows, self.limits, stopping=self.stopping)
+            release = run_isolated(program.engine, program.job, rows, limits, stopping=self.stopping)
         except EngineFailedError as error:
             _LOG.warning("engine %s gave no table: %s", program.engine, error.cause.value)
             raise
@@ -157,5 +159,6 @@ class LibraryEngine:
         from sfumato_executor.plan.quoting import asked_dataset
 
         program = self.price(task, record)
-        release = self._run(program, dummy_table(asked_dataset(record), row_count, seed))
+        limits = replace(self.limits, wall_seconds=min(self.limits.wall_seconds, _DUMMY_SECONDS))
+        release = self._run(program, dummy_table(asked_dataset(record), row_count, seed), limits)
         return self.adapter.render(program, release, task.confidence)

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import grpc
 import pyarrow as pa
@@ -19,6 +20,9 @@ from sfumato_mesh.refusal import Refusal
 
 T = TypeVar("T")
 
+_DRAWING: Final = 2
+"""Threads that draw rows. Draws are free: they must not keep the threads that price questions and read answers."""
+
 
 @dataclass(frozen=True)
 class DrawnRows:
@@ -26,11 +30,12 @@ class DrawnRows:
 
     schema: pa.Schema
     tables: Iterator[pa.Table]
+    pool: Executor
 
     async def batches(self) -> AsyncIterator[ArrowBatch]:
-        """Yield the rows; each table is drawn off the event loop."""
-        start = 0
-        while (table := await asyncio.to_thread(next, self.tables, None)) is not None:
+        """Yield the rows; each table is drawn off the event loop, and none for a caller who has gone."""
+        start, loop = 0, asyncio.get_running_loop()
+        while (table := await loop.run_in_executor(self.pool, next, self.tables, None)) is not None:
             async for batch in table_batches(table, 0):
                 batch.start_offset += start
                 yield batch
@@ -42,6 +47,7 @@ class ModelReader:
 
     def __init__(self, reader: ReleaseReader) -> None:
         self._reader = reader
+        self._drawing = ThreadPoolExecutor(_DRAWING, thread_name_prefix="sfumato-drawing")
 
     async def parameters(self, query_id: str) -> FittedEstimator:
         """Return the parameters of a fitted estimator.
@@ -88,7 +94,7 @@ class ModelReader:
         from sfumato_executor.engines.smartnoise_synth.sampling import sample, sample_schema
 
         wanted = None if condition is None else compile_condition(condition, release)
-        return DrawnRows(sample_schema(release), iter(sample(release, row_count, seed, wanted)))
+        return DrawnRows(sample_schema(release), iter(sample(release, row_count, seed, wanted)), self._drawing)
 
     async def _read(self, query_id: str) -> tuple[str, pa.Table]:
         """Return the kind of a model and its release."""

@@ -27,10 +27,13 @@ def check_engine(engine: str, dataset: Dataset, served: Collection[str] = _NATIV
     if engine in allowed and engine in served:
         return
     usable = ", ".join(name for name in allowed if name in served)
+    message = f"engine {engine[:64]} may not answer questions about {dataset.name}"
+    if engine in allowed:
+        message = f"engine {engine} may answer questions about {dataset.name}, and this mesh has not installed it"
     raise Refusal(
         grpc.StatusCode.FAILED_PRECONDITION,
         "ENGINE_NOT_ALLOWED",
-        f"engine {engine[:64]} may not answer questions about {dataset.name}",
+        message,
         metadata={"engine": engine[:64], "engines": usable, "hint": f"use {usable}" if usable else "ask the custodian"},
         precondition=("ENGINE", dataset.name, "the policy must name an engine that the server has"),
     )

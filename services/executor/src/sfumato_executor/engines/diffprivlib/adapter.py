@@ -37,6 +37,8 @@ from sfumato_mesh.refusals import plan_rejected
 LIBRARY: Final = "diffprivlib 0.6.6"
 _LEAST_EPSILON: Final = 1e-5
 _PATH: Final = "model.estimator"
+_MOST_CELLS: Final = 25_000_000
+"""Numbers that are fitted, at most: they are laid out outside the library's process too, 8 bytes each."""
 
 
 class EstimatorAdapter:
@@ -106,6 +108,10 @@ def _row_count(wanted: Estimator, dataset: Dataset) -> int:
         count = int(wanted.row_count or public)
         if count < 2:
             raise plan_rejected("row_count", f"{_PATH}.row_count", "one row has no variance", hint="at least 2")
+        most = min(2 * public, _MOST_CELLS // (len(wanted.features) + 1))
+        if count > most:
+            message = f"{count:,} rows of {len(wanted.features)} features, where {public:,} are public"
+            raise plan_rejected("row_count", f"{_PATH}.row_count", message, hint=f"a row_count of at most {most:,}")
         return count
     raise Refusal(
         grpc.StatusCode.FAILED_PRECONDITION,

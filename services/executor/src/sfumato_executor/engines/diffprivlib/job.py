@@ -141,6 +141,13 @@ def _linear(step: Mapping[str, Any], rows: _Rows, classes: int) -> Arrays:
     return {"coefficients": weights[None, :], "intercepts": np.array([intercept])}
 
 
+def _lengths(inputs: Numbers) -> Numbers:
+    """Norms of rows, none of whose squares is lost: of numbers below 1e-162 the square is 0."""
+    largest = np.maximum(np.abs(inputs).max(axis=1, initial=0.0), 1e-300)
+    lengths: Numbers = largest * np.linalg.norm(inputs / largest[:, None], axis=1)
+    return lengths
+
+
 def _logistic(step: Mapping[str, Any], rows: _Rows, classes: int) -> Arrays:
     """One against the rest, for each class; rows and constant are scaled into the unit ball.
 
@@ -150,10 +157,11 @@ def _logistic(step: Mapping[str, Any], rows: _Rows, classes: int) -> Arrays:
     from diffprivlib.models.logistic_regression import _logistic_regression_path
 
     norm = step["norm"] or float(np.linalg.norm(rows.bounds))
-    inputs = rows.inputs * np.minimum(1.0, norm / np.maximum(np.linalg.norm(rows.inputs, axis=1), 1e-300))[:, None]
+    inputs = rows.inputs * np.minimum(1.0, norm / np.maximum(_lengths(rows.inputs), 1e-300))[:, None]
     if step["intercept"]:
         inputs, norm = np.column_stack([inputs, np.ones(len(inputs))]), float(np.hypot(norm, 1.0))
     inputs = inputs / (norm * (1 + 1e-12))
+    inputs = inputs / np.maximum(1.0, _lengths(inputs) * (1 + 1e-12))[:, None]
     wanted = [1] if classes == 2 else range(classes)
     found = []
     for place in wanted:

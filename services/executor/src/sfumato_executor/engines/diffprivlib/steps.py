@@ -47,6 +47,8 @@ _TARGETS: Final = {
     "random_forest": "class",
 }
 _LAST: Final = frozenset({*_TARGETS, "k_means"})
+_NORMS: Final = (1e-6, 1e6)
+_REGULARIZATIONS: Final = (1e-9, 1e9)
 
 
 def read_steps(estimator: Estimator, width: int, row_count: int) -> tuple[Step, ...]:
@@ -110,7 +112,19 @@ def _components(step: EstimatorStep, path: str, width: int, row_count: int) -> d
         f"{count} components of {width} inputs",
         f"at most {min(width, row_count)}",
     )
-    return {"count": count, "norm": step.principal_components.norm}
+    return {"count": count, "norm": _norm(step.principal_components.norm, f"{path}.principal_components.norm")}
+
+
+def _norm(norm: float, path: str) -> float:
+    """Return a norm of rows whose square is a floating-point number of full precision; 0 where none is asked."""
+    least, most = _NORMS
+    _parameter(
+        not norm or least <= norm <= most,
+        path,
+        f"rows of a norm of {norm:g}, where ranges are scaled to [-1, 1]",
+        f"from {least:g} to {most:g}, or leave it out",
+    )
+    return norm
 
 
 def _linear(step: EstimatorStep, path: str, width: int, row_count: int) -> dict[str, JobValue]:
@@ -130,10 +144,17 @@ def _logistic(step: EstimatorStep, path: str, width: int, row_count: int) -> dic
         f"{wanted.max_iterations:,} rounds may end before the minimum",
         "at least 1,000, or leave it out",
     )
+    least, most = _REGULARIZATIONS
+    _parameter(
+        not wanted.inverse_regularization or least <= wanted.inverse_regularization <= most,
+        f"{path}.logistic_regression.inverse_regularization",
+        f"{wanted.inverse_regularization:g} is beyond what floating-point numbers can square",
+        f"from {least:g} to {most:g}, or leave it out",
+    )
     return {
         "inverse_regularization": wanted.inverse_regularization or 1.0,
         "max_iterations": wanted.max_iterations or 10_000,
-        "norm": wanted.norm,
+        "norm": _norm(wanted.norm, f"{path}.logistic_regression.norm"),
         "intercept": not wanted.without_intercept,
     }
 

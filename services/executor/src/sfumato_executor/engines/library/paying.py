@@ -48,15 +48,14 @@ def concentrated_rho(payment: Payment, accounting: int) -> int:
 def approximate(payment: Payment, accounting: int) -> tuple[int, int]:
     """Return ε in picos and δ in attos that an (ε, δ) mechanism may spend.
 
-    A payment in ε and δ is spent as it is; one in ρ and δ buys the largest ε whose ρ it covers.
+    In a ZCDP population it is the largest ε whose ρ the payment covers: of one in ε and δ, half of δ serves the
+    conversion that the accountant makes as well, and the other half is spent. In a BASIC population both are spent.
 
     Raises:
         Refusal: ACCOUNTING_MISMATCH; PLAN_REJECTED ("delta_missing", and those of `pure_epsilon`).
     """
     worth = funds(payment, accounting, thresholded=True)
-    if payment.WhichOneof("kind") == "epsilon":
-        return payment.epsilon.epsilon_picos, payment.epsilon.delta_attos
-    return largest_pure(worth.amount_picos), payment.rho.delta_attos
+    return worth.amount_picos if worth.pure else largest_pure(worth.amount_picos), worth.delta_attos
 
 
 def pure_loss(epsilon_picos: int, accounting: int) -> Loss:

@@ -71,9 +71,7 @@ def _kept(selection: RowSelection, partition: Partition) -> pl.DataFrame:
     rows = partition.rows.lazy()
     if selection.filter is not None:
         rows = rows.filter(lower(selection.filter).fill_null(False))
-    asked = [
-        lower(column.value).cast(STORED[column.value.type.kind]).alias(column.name) for column in selection.columns
-    ]
+    asked = [_enforced(column).alias(column.name) for column in selection.columns]
     extra = [] if selection.unit_column is None else [pl.col(UNIT_ORDINAL).alias(_UNIT)]
     found = rows.with_columns([*asked, *extra]).select([column.name for column in selection.columns] + _names(extra))
     frame = found.collect()

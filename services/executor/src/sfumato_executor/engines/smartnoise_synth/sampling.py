@@ -45,6 +45,8 @@ def sample_schema(release: pa.Table) -> pa.Schema:
 def sample(release: pa.Table, row_count: int, seed: int, condition: Condition | None = None) -> Iterator[pa.Table]:
     """Yield tables of drawn rows, `row_count` in all; fewer, if `TRIES` times as many did not hold so many.
 
+    A table is what `BATCH_ROWS` draws left, and may be empty: whoever takes them can stop after each.
+
     Args:
         release: of a synthesizer.
         row_count: rows wanted.
@@ -70,8 +72,7 @@ def _batches(
         if condition is not None:
             table = table.filter(pa.array(condition(table))).slice(0, wanted)
         wanted -= table.num_rows
-        if table.num_rows:
-            yield table
+        yield table
 
 
 def _drawn(model: Fitted, size: int, random: np.random.Generator) -> Codes:
