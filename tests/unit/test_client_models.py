@@ -1,8 +1,5 @@
 """Models in the SDK: what is built, what is refused before it is sent, and fits on a gateway that misbehaves."""
 
-import io
-import time
-from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -11,7 +8,6 @@ from google.rpc import code_pb2
 
 import sfumato as sf
 from sfumato._core import model_specs
-from sfumato._transport import waiting
 from sfumato.questions import Rows
 from sfumato.v1 import (
     estimator_pb2,
@@ -353,109 +349,6 @@ def test_parameters_of_an_estimator_are_fetched_once_and_only_when_they_are_need
         assert isinstance(estimator, sf.EstimatorModel)
         assert estimator.parameters == estimator.parameters == PARAMETERS
         assert len(at.gateway.requests("GetModel")) == 1
-
-
-def score(monkeypatch: pytest.MonkeyPatch, at: Any, spec: estimator_pb2.Estimator, **fitted: Any) -> sf.EstimatorModel:
-    """Return a model before a module that predicts without parameters: that is tested beside the parameters."""
-    seen: list[Any] = []
-
-    def prediction(parameters: Any, columns: Any) -> sf.Expression:
-        seen.append((parameters, columns))
-        return sf.col("mass") if not parameters.classes else sf.lit("Adelie")
-
-    monkeypatch.setattr(sf, "estimators", SimpleNamespace(prediction=prediction), raising=False)
-    full = model(model_spec_pb2.ModelSpec(estimator=spec))
-    full.fitted_estimator.CopyFrom(fitted_model_pb2.FittedEstimator(**fitted))
-    at.gateway.scripts["GetModel"] = [[full]]
-    made = at.mesh.model(ID)
-    assert isinstance(made, sf.EstimatorModel)
-    return made
-
-
-def test_a_score_is_an_unpaid_question_of_known_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = estimator_pb2.Estimator(features=["mass"], target="species")
-    with wired() as at:
-        question = score(monkeypatch, at, spec, classes=["Adelie", "Gentoo"]).score_question(at.penguins)
-        plan = question.to_proto().plan
-        assert [each.alias for each in plan.measures] == ["accuracy"]
-        assert (plan.measures[0].mean.bounds.lower, plan.measures[0].mean.bounds.upper) == (0.0, 1.0)
-        known = sf.col("mass").is_not_null() & sf.col("species").is_not_null()
-        assert plan.source.filter.predicate == known.to_proto()
-        assert at.gateway.requests("CreateModel") == []
-
-
-@pytest.mark.parametrize("metric", ["mean_absolute_error", "mean_squared_error"])
-def test_an_error_of_numbers_has_its_bounds(monkeypatch: pytest.MonkeyPatch, metric: Any) -> None:
-    spec = estimator_pb2.Estimator(features=["mass"], target="flipper")
-    with wired() as at:
-        made = score(monkeypatch, at, spec)
-        plan = made.score_question(at.penguins.filter(sf.col("year") > 2007), metric, bounds=(0, 9)).to_proto().plan
-        assert plan.measures[0].alias == metric
-        assert plan.measures[0].mean.bounds.upper == 9.0
-        assert len(plan.source.filter.predicate.call.arguments) == 3
-
-
-def test_a_metric_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    classes, number = {"classes": ["Adelie"]}, estimator_pb2.Estimator(features=["mass"], target="flipper")
-    cases: list[tuple[estimator_pb2.Estimator, dict[str, Any], Any]] = [
-        (estimator_pb2.Estimator(features=["mass"], target="species"), classes, "mean_squared_error"),
-        (number, {}, "accuracy"),
-        (number, {}, "r2"),
-        (estimator_pb2.Estimator(features=["mass"]), {}, "mean_squared_error"),
-    ]
-    with wired() as at:
-        for spec, fitted, metric in cases:
-            with pytest.raises(sf.InvalidRequest):
-                score(monkeypatch, at, spec, **fitted).score_question(at.penguins, metric)
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_bar_is_drawn_while_a_fit_is_waited_for_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "_SHOW_AFTER", 0.0)
-    terminal = Terminal()
-    with waiting.Waiting(operation(progress={"done_steps": 1, "total_steps": 2}), terminal):
-        end = time.monotonic() + 30
-        while "step 1 of 2" not in terminal.getvalue() and time.monotonic() < end:
-            time.sleep(0.001)
-    assert MODEL in terminal.getvalue()
-    assert "step 1 of 2" in terminal.getvalue()
-    assert terminal.getvalue().endswith("\r\x1b[2K")
-
-
-def test_an_interrupted_wait_says_where_the_model_is_found(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with wired(CreateModel=[[operation()]], WatchOperation=[[operation()]]) as at:
-        job = at.penguins.synthesize(["species"]).run(rho=0.1)
-
-        def interrupted(*_: object) -> None:
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(type(at.session), "_read_operations", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            job.result()
-    assert f"mesh.model({ID!r})" in capsys.readouterr().err
-
-
-def test_a_notebook_has_one_place_that_is_drawn_anew() -> None:
-    calls: list[tuple[str, Any]] = []
-
-    class Handle:
-        def update(self, data: dict[str, str], *, raw: bool) -> None:
-            calls.append(("update", data["text/html"]))
-
-    def display(data: dict[str, str], *, raw: bool, display_id: bool) -> Handle:
-        calls.append(("display", data["text/html"]))
-        return Handle()
-
-    cell = waiting._Cell(display)
-    for html in ("", "<b>1</b>", "<b>2</b>", ""):
-        cell.show(html)
-    assert calls == [("display", "<b>1</b>"), ("update", "<b>2</b>"), ("update", "")]
 
 
 def test_a_condition_is_an_expression() -> None:

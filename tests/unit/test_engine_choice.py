@@ -1,6 +1,6 @@
 """Which engine answers: what the question names, if the policy and the server have it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -115,6 +115,7 @@ def test_a_library_that_is_not_installed_answers_nothing() -> None:
     with pytest.raises(Refusal) as refused:
         engines(MadeUpAdapter(installed=False)).quote(FIT, record("smartnoise_synth"), ())
     assert refused.value.reason == "ENGINE_NOT_ALLOWED"
+    assert "this mesh has not installed it" in refused.value.message
 
 
 def test_native_answers_only_where_the_policy_names_it() -> None:
@@ -173,6 +174,7 @@ def test_a_rehearsal_runs_on_made_up_rows() -> None:
         chosen.dummy(FIT, record("smartnoise_synth"), 50, 7)
     assert first.num_rows == 50
     assert first == run.call_args.args[2]
+    assert run.call_args.args[3] == replace(LIMITS, wall_seconds=60.0)
 
 
 def test_nothing_is_derived_from_a_library_and_equal_questions_are_read_again() -> None:

@@ -326,6 +326,37 @@ async def test_a_dummy_run_comes_as_events(front: Front) -> None:
     assert not events[-1].complete.query.name
 
 
+async def test_a_library_rehearsal_keeps_its_place_when_its_caller_goes_and_others_theirs(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who cancels starts as many processes as they like."""
+    running: list[str] = []
+    end = threading.Event()
+
+    def dummy(_: Any, task: Any, record: DatasetRecord, row_count: int, seed: int) -> pa.Table:
+        if task.question.engine:
+            running.append(task.question.engine)
+            end.wait(30)
+        return pa.table({"n": [row_count]})
+
+    monkeypatch.setattr(Engine, "dummy", dummy)
+    try:
+        for _ in range(8):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(rehearsed(front, "smartnoise_sql"), 0.05)
+        assert len(running) == 2
+        assert await rehearsed(front, "") == 3
+    finally:
+        end.set()
+
+
+async def rehearsed(front: Front, engine: str) -> int:
+    context: Any = None
+    request = contract.RunDummyRequest(row_count=10)
+    request.task.question.engine = engine
+    return len([each async for each in front.handlers.RunDummy(request, context)])
+
+
 async def test_a_mark_that_was_given_up_is_replaced_by_the_head_of_the_chain_that_goes_on(front: Front) -> None:
     """Also where this front itself had raised it: what is told later is marked later."""
     await front.marks.raise_to(Mark(POPULATION, 100, HASH))

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -60,6 +61,17 @@ def people(rows: dict[int, int]) -> dict[str, Any]:
     who = [person for person, count in rows.items() for _ in range(count)]
     mass = [float(number) for count in rows.values() for number in range(count)]
     return {"who": who, "mass": mass, "species": ["Adelie"] * len(who)}
+
+
+def test_values_outside_a_proved_range_are_moved_into_it() -> None:
+    """No proof is known to be wrong; if one were, the sensitivity that was priced would still hold."""
+    asked = selection(rows_per_unit=9)
+    mass, species = asked.columns
+    kind = replace(mass.value.type, lower=1.0, upper=2.0)
+    narrow = replace(asked, columns=(RowColumn("mass", replace(mass.value, type=kind)), species))
+    with mock.patch("sfumato_executor.engines.library.rows._check"):
+        found = select_rows(narrow, table(dataset(SCHEMA, UNIT), people({1: 4})))
+    assert sorted(found["mass"].to_pylist()) == [1.0, 1.0, 2.0, 2.0]
 
 
 def test_a_unit_has_no_more_rows_than_declared() -> None:

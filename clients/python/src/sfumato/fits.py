@@ -180,7 +180,7 @@ class SynthesizerFit(Fit[SynthesizerModel]):
         seed: int = 0,
         rows: int = 1000,
     ) -> Sample:
-        """Rehearse on made-up rows: the same checks, engine and limits, no charge. Returns rows drawn from the model.
+        """Rehearse on made-up rows: the same checks and engine, a minute at most, free. Returns rows of the model.
 
         Args:
             rho: ρ as if spent.
@@ -210,7 +210,7 @@ class EstimatorFit(Fit[EstimatorModel]):
         seed: int = 0,
         rows: int = 1000,
     ) -> EstimatorModel:
-        """Rehearse on made-up rows: the same checks, engine and limits, no charge. Returns the model of those rows.
+        """Rehearse on made-up rows: the same checks and engine, a minute at most, free. Returns their model.
 
         Args:
             rho: ρ as if spent.

@@ -19,7 +19,7 @@ from sfumato.v1.arrow_pb2 import ArrowSchema
 from sfumato.v1.dataset_pb2 import Dataset
 from sfumato.v1.question_pb2 import ASSURANCE_LIBRARY
 from sfumato.v1.quote_pb2 import MeasureAccuracy, Quote
-from sfumato_executor.engine import DerivedMeasures, Family, UnreadableReleaseError
+from sfumato_executor.engine import Family, UnreadableReleaseError
 from sfumato_executor.engines.library.adapter import Asked, LibraryAdapter
 from sfumato_executor.engines.library.isolation import EngineFailedError, Limits, run_isolated
 from sfumato_executor.engines.library.program import MODEL_METADATA, LibraryProgram
@@ -130,10 +130,6 @@ class LibraryEngine:
         """
         self.price(task, record)
         return Family(b"", is_base=False, is_derivable=False)
-
-    def derived_measures(self) -> DerivedMeasures | None:
-        """Return None: no release of a library answers a narrower question."""
-        return None
 
     def reread(self, sealed: Unsealed, asked: Task, record: DatasetRecord) -> pa.Table:
         """Return the answer to a task from the release of an equal one, whichever adapter drew it.

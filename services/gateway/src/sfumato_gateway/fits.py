@@ -30,7 +30,8 @@ from sfumato_mesh.v1.reservation_service_pb2 import (
 )
 from sfumato_mesh.v1.reservation_service_pb2_grpc import ReservationServiceStub
 
-_LABEL: Final = {"sfumato.form": "model"}
+FIT_LABEL: Final = {"sfumato.form": "model"}
+"""Label that CreateModel puts beside the caller's: the ledger's fold knows labels, and so finds fits among queries."""
 
 
 class Fits:
@@ -56,8 +57,7 @@ class Fits:
             # The accountant names the query: which kind of operation an id is not must not show.
             raise access_denied(name) if refusal.reason == "ACCESS_DENIED" else refusal from None
         reservation = response.reservation
-        is_fit = reservation.claim.task.question.WhichOneof("form") == "model"
-        if not is_fit or reservation.claim.analyst != current_caller().user:
+        if not is_fit(reservation) or reservation.claim.analyst != current_caller().user:
             raise access_denied(name)
         return reservation
 
@@ -93,11 +93,11 @@ class Fits:
     async def page(self, size: int, token: str) -> tuple[list[Operation], str]:
         """Return a page of the caller's fits as operations, newest first, and the token of the next."""
         request = ListReservationsRequest(
-            page_size=size, page_token=token, analyst=current_caller().user, labels=_LABEL
+            page_size=size, page_token=token, analyst=current_caller().user, labels=FIT_LABEL
         )
         with asking("accountant"):
             page = await self._reservations.ListReservations(request, timeout=CALL_SECONDS)
-        fits = [each for each in page.reservations if each.claim.task.question.WhichOneof("form") == "model"]
+        fits = [each for each in page.reservations if is_fit(each)]
         await self._marks.raise_for(fits)
         user = current_caller().user
         return [operation_of(each, user) for each in fits], page.next_page_token
@@ -124,6 +124,11 @@ class Fits:
                 raise service_unavailable("accountant")
             watch.cancel()
         return message.reservation
+
+
+def is_fit(reservation: Reservation) -> bool:
+    """Return whether a query fits a model: its label alone could be a caller's."""
+    return bool(reservation.claim.task.question.WhichOneof("form") == "model")
 
 
 def model_of(reservation: Reservation) -> Model:

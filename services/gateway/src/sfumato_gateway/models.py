@@ -15,7 +15,7 @@ from sfumato.v1.model_spec_pb2 import ModelSpec
 from sfumato.v1.payment_pb2 import Payment
 from sfumato.v1.query_pb2 import Query
 from sfumato.v1.question_pb2 import Question
-from sfumato_gateway.fits import Fits, model_of, operation_of
+from sfumato_gateway.fits import FIT_LABEL, Fits, is_fit, model_of, operation_of
 from sfumato_gateway.identifiers import id_of
 from sfumato_gateway.marks import Marks
 from sfumato_gateway.payments import Order, Payments
@@ -29,10 +29,8 @@ from sfumato_mesh.v1.executor_service_pb2_grpc import ExecutorServiceStub
 from sfumato_mesh.v1.reservation_service_pb2 import ListReservationsRequest
 from sfumato_mesh.v1.reservation_service_pb2_grpc import ReservationServiceStub
 
-FORM_LABEL: Final = ("sfumato.form", "model")
-"""Label that CreateModel puts beside the caller's: the ledger's fold knows labels, and so finds fits among queries."""
 _REHEARSAL_SECONDS: Final = 600.0
-"""A fit on made-up rows runs as long as one on data; the caller's deadline cuts it shorter."""
+"""For a place among the few rehearsals that run at once, and then a minute; the caller's deadline cuts it shorter."""
 
 
 class ModelHandlers(ModelServiceServicer):
@@ -59,7 +57,7 @@ class ModelHandlers(ModelServiceServicer):
             request.request_id,
             hashlib.sha256(b"CreateModel" + request_digest(request)).digest(),
             request.limit if request.HasField("limit") else None,
-            {**request.labels, FORM_LABEL[0]: FORM_LABEL[1]},
+            {**request.labels, **FIT_LABEL},
             request.fresh,
         )
         reservation = (await self._payments.pay(order)).reservation
@@ -103,11 +101,11 @@ class ModelHandlers(ModelServiceServicer):
             dataset=request.dataset,
             analyst=current_caller().user,
             states=[Query.STATE_SUCCEEDED],
-            labels={FORM_LABEL[0]: FORM_LABEL[1]},
+            labels=FIT_LABEL,
         )
         with asking("accountant"):
             page = await self._reservations.ListReservations(conditions, timeout=CALL_SECONDS)
-        fits = [each for each in page.reservations if each.claim.task.question.WhichOneof("form") == "model"]
+        fits = [each for each in page.reservations if is_fit(each)]
         await self._marks.raise_for(fits)
         return contract.ListModelsResponse(
             models=[model_of(each) for each in fits], next_page_token=page.next_page_token

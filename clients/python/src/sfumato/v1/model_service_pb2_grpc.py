@@ -83,8 +83,8 @@ class ModelServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RunDummyModel(self, request, context):
-        """RunDummyModel rehearses a fit on made-up rows: the same checks, engine and limits; no charge, no receipt. Rows are
-        fixed by the seed, the library's noise is not.
+        """RunDummyModel rehearses a fit on made-up rows: the same checks and engine, a minute at most; no charge, no receipt.
+        Rows are fixed by the seed, the library's noise is not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,8 +45,8 @@ class ModelServiceStub:
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
     """
     RunDummyModel: _grpc.UnaryStreamMultiCallable[_model_service_pb2.RunDummyModelRequest, _model_service_pb2.RunDummyModelResponse]
-    """RunDummyModel rehearses a fit on made-up rows: the same checks, engine and limits; no charge, no receipt. Rows are
-    fixed by the seed, the library's noise is not.
+    """RunDummyModel rehearses a fit on made-up rows: the same checks and engine, a minute at most; no charge, no receipt.
+    Rows are fixed by the seed, the library's noise is not.
     """
     GetModel: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.GetModelRequest, _model_service_pb2.GetModelResponse]
     """GetModel returns one model; of an estimator also its parameters."""
@@ -71,8 +71,8 @@ class ModelServiceAsyncStub(ModelServiceStub):
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
     """
     RunDummyModel: _aio.UnaryStreamMultiCallable[_model_service_pb2.RunDummyModelRequest, _model_service_pb2.RunDummyModelResponse]  # type: ignore[assignment]
-    """RunDummyModel rehearses a fit on made-up rows: the same checks, engine and limits; no charge, no receipt. Rows are
-    fixed by the seed, the library's noise is not.
+    """RunDummyModel rehearses a fit on made-up rows: the same checks and engine, a minute at most; no charge, no receipt.
+    Rows are fixed by the seed, the library's noise is not.
     """
     GetModel: _aio.UnaryUnaryMultiCallable[_model_service_pb2.GetModelRequest, _model_service_pb2.GetModelResponse]  # type: ignore[assignment]
     """GetModel returns one model; of an estimator also its parameters."""
@@ -106,8 +106,8 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _model_service_pb2.RunDummyModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_model_service_pb2.RunDummyModelResponse], _abc.AsyncIterator[_model_service_pb2.RunDummyModelResponse]]:
-        """RunDummyModel rehearses a fit on made-up rows: the same checks, engine and limits; no charge, no receipt. Rows are
-        fixed by the seed, the library's noise is not.
+        """RunDummyModel rehearses a fit on made-up rows: the same checks and engine, a minute at most; no charge, no receipt.
+        Rows are fixed by the seed, the library's noise is not.
         """
 
     @_abc_1.abstractmethod

@@ -38,7 +38,7 @@ LIBRARY: Final = "diffprivlib 0.6.6"
 _LEAST_EPSILON: Final = 1e-5
 _PATH: Final = "model.estimator"
 _MOST_CELLS: Final = 25_000_000
-"""Numbers that are fitted, at most: they are laid out outside the library's process too, 8 bytes each."""
+"""Values of features and target, at most: they are laid out outside the library's process too, 8 bytes each."""
 
 
 class EstimatorAdapter:
@@ -56,8 +56,7 @@ class EstimatorAdapter:
         Raises:
             Refusal: GUARANTEE_NOT_ACCEPTED, where no row count is public; PLAN_REJECTED ("unknown_column", "column",
                 "target", "steps", "parameter", "row_count", "too_many_inputs", "loss_too_small" and those of its
-                source);
-                ACCOUNTING_MISMATCH.
+                source); ACCOUNTING_MISMATCH.
         """
         wanted = asked.question.model.estimator
         row_count = _row_count(wanted, asked.dataset)

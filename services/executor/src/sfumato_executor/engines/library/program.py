@@ -33,8 +33,8 @@ class RowSelection:
 
     At most `rows_per_unit` rows of each privacy unit pass, in the stored random order, after filtering and after rows
     with a null are left out (where `drop_nulls`). With `row_count` there are exactly so many: later rows are left out,
-    or rows that hold the middle of each column's range are added at the end. So one unit more or less adds or removes
-    at most `rows_per_unit` rows, or replaces at most so many where their number is fixed.
+    or rows that hold the middle of each column's range are added, and all stand in an order drawn anew. So one unit
+    more or less adds or removes at most `rows_per_unit` rows, or replaces at most so many where their number is fixed.
     """
 
     filter: Expression | None

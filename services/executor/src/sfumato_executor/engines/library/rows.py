@@ -24,7 +24,7 @@ from sfumato_executor.engines.native.bounding import first_rows
 from sfumato_executor.engines.native.engine import ForeignTableError
 from sfumato_executor.engines.native.lowering import lower, referenced
 from sfumato_executor.plan.expressions import Column, Kind, Value, ValueType
-from sfumato_executor.preparation.columns import UNIT_ORDINAL, stored_name
+from sfumato_executor.preparation.columns import UNIT_ORDINAL
 from sfumato_executor.preparation.mending import STORED
 from sfumato_executor.preparation.table import Partition, PreparedTable
 
@@ -65,16 +65,13 @@ def _read(selection: RowSelection) -> list[Column]:
 
 
 def _kept(selection: RowSelection, partition: Partition) -> pl.DataFrame:
-    names = {stored_name(column.name) for column in _read(selection)}
-    if selection.unit_column is not None:
-        names.add(UNIT_ORDINAL)
     rows = partition.rows.lazy()
     if selection.filter is not None:
         rows = rows.filter(lower(selection.filter).fill_null(False))
     asked = [_enforced(column).alias(column.name) for column in selection.columns]
-    extra = [] if selection.unit_column is None else [pl.col(UNIT_ORDINAL).alias(_UNIT)]
-    found = rows.with_columns([*asked, *extra]).select([column.name for column in selection.columns] + _names(extra))
-    frame = found.collect()
+    if selection.unit_column is not None:
+        asked.append(pl.col(UNIT_ORDINAL).alias(_UNIT))
+    frame = rows.select(asked).collect()
     if selection.drop_nulls:
         frame = frame.drop_nulls()
     if selection.unit_column is None:
@@ -92,10 +89,6 @@ def _enforced(column: RowColumn) -> pl.Expr:
     if kind.lower is not None and kind.upper is not None:
         return value.clip(pl.lit(kind.lower, STORED[kind.kind]), pl.lit(kind.upper, STORED[kind.kind]))
     return value
-
-
-def _names(extra: list[pl.Expr]) -> list[str]:
-    return [_UNIT] if extra else []
 
 
 def _resized(frame: pl.DataFrame, selection: RowSelection) -> pl.DataFrame:
