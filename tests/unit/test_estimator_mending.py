@@ -97,6 +97,24 @@ def test_no_tree_can_be_grown_again_from_a_small_seed() -> None:
     assert not np.array_equal(first, ran(step, classes=2)["0/thresholds"])
 
 
+@pytest.mark.parametrize(("norm", "intercept"), [(0.5, False), (1e-6, True), (0.0, True)])
+def test_no_row_reaches_the_logistic_regression_out_of_the_unit_ball(
+    monkeypatch: pytest.MonkeyPatch, norm: float, intercept: bool
+) -> None:
+    import diffprivlib.models.logistic_regression as module
+
+    lengths: list[float] = []
+
+    def fitted(inputs: Any, *_: object, **fields: Any) -> Any:
+        lengths.append(float(np.linalg.norm(inputs, axis=1).max()))
+        return np.zeros((1, inputs.shape[1])), None, None
+
+    monkeypatch.setattr(module, "_logistic_regression_path", fitted)
+    step = {"kind": "logistic_regression", "epsilon": 3.0, "inverse_regularization": 2.0, "max_iterations": 10_000}
+    ran({**step, "norm": norm, "intercept": intercept}, classes=2)
+    assert 0.5 < lengths[0] <= 1.0
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_logistic_noise_is_for_rows_of_norm_one(monkeypatch: pytest.MonkeyPatch, classes: int) -> None:
     """Chaudhuri et al. 2011, Theorem 9; the constant is an input like others, so it is regularised as well."""

@@ -336,7 +336,7 @@ async def test_a_library_rehearsal_keeps_its_place_when_its_caller_goes_and_othe
     def dummy(_: Any, task: Any, record: DatasetRecord, row_count: int, seed: int) -> pa.Table:
         if task.question.engine:
             running.append(task.question.engine)
-            end.wait(30)
+            end.wait(60)
         return pa.table({"n": [row_count]})
 
     monkeypatch.setattr(Engine, "dummy", dummy)
@@ -345,7 +345,7 @@ async def test_a_library_rehearsal_keeps_its_place_when_its_caller_goes_and_othe
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(rehearsed(front, "smartnoise_sql"), 0.05)
         assert len(running) == 2
-        assert await rehearsed(front, "") == 3
+        assert await asyncio.wait_for(rehearsed(front, ""), 20) == 3
     finally:
         end.set()
 

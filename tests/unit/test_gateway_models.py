@@ -119,6 +119,18 @@ async def test_a_fit_is_given_up_by_its_owner_alone_and_stays_in_history(scene: 
     assert (await refused(delete)).reason == "RESOURCE_IN_USE"
 
 
+async def test_a_query_under_the_label_of_fits_is_none(scene: Scene) -> None:
+    await fitted(scene)
+    scene.mesh.reservations[NAME].claim.task.question.sql.statement = "SELECT COUNT(*) FROM penguins"
+    for call in (
+        models(scene).GetModel(model_service_pb2.GetModelRequest(name=MODEL)),
+        operations(scene).GetOperation(operations_pb2.GetOperationRequest(name=OPERATION)),
+    ):
+        assert (await refused(call)).reason == "ACCESS_DENIED"
+    assert not (await models(scene).ListModels(model_service_pb2.ListModelsRequest())).models
+    assert not (await operations(scene).ListOperations(operations_pb2.ListOperationsRequest())).operations
+
+
 async def test_a_fit_that_gave_nothing_tells_nothing(scene: Scene) -> None:
     await models(scene).CreateModel(create())
     scene.mesh.outcome = Reservation.STATE_CHARGED

@@ -149,6 +149,16 @@ def test_a_key_of_one_unit_stays_below_the_threshold() -> None:
     assert program.loss.delta_attos == 2 * 10**16
 
 
+def test_the_delta_of_a_row_grows_to_that_of_a_unit() -> None:
+    """m rows lose m·e^((m−1)·k·ε)·δ (Vadhan 2017, lemma 2.2): one row is told so much less."""
+    program = compiled(THRESHOLDED, 6.0, 1e-3)
+    told: Any = program.job
+    of_row = len(told["statistics"]) * told["epsilon"]
+    of_unit = MAX_ROWS * math.exp((MAX_ROWS - 1) * of_row) * told["delta"]
+    assert of_unit <= program.loss.delta_attos / 1e18
+    assert of_unit == pytest.approx(program.loss.delta_attos / 1e18)
+
+
 def test_a_key_of_one_unit_is_not_in_the_answer() -> None:
     """It is with δ = 1e-9 at most in each run: in one of ten with 1e-8."""
     program = compiled(THRESHOLDED, 6.0, 1e-9)
